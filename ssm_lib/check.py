@@ -1,0 +1,149 @@
+"""Checks for the exercises: they say what is right or what is wrong, and never stop the notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+
+def value(
+    answer: Any, expected: float, hints: Mapping[float, str] | None = None, tolerance: float = 1e-3
+) -> bool:
+    """Check a number.
+
+    Parameters
+    ----------
+    answer
+        What the reader found; None (or ...) as long as nothing has been filled in.
+    expected
+        The right answer.
+    hints
+        For known wrong answers, what led there: {wrong number: advice}.
+    tolerance
+        Largest relative difference (absolute, where the right answer is 0).
+
+    Returns
+    -------
+    bool
+        Whether the answer is right. The verdict is also printed.
+    """
+    if answer is None or answer is ...:
+        return _todo()
+    try:
+        number = float(answer)
+    except (TypeError, ValueError):
+        return _wrong(f"a number is expected, got {answer!r} ({type(answer).__name__})")
+    for wrong, advice in (hints or {}).items():
+        if _close(number, wrong, tolerance):
+            return _wrong(f"{number:.6g} is not it: {advice}")
+    if not _close(number, expected, tolerance):
+        size = "too large" if number > expected else "too small"
+        return _wrong(f"{number:.6g} is {size}")
+    return _right(f"{number:.6g}")
+
+
+def tensor(answer: Any, expected: torch.Tensor, tolerance: float = 1e-5) -> bool:
+    """Check a tensor: its shape first, then its values, naming the entry that is most wrong.
+
+    Parameters
+    ----------
+    answer
+        The reader's tensor (anything `torch.as_tensor` takes); None while nothing is filled in.
+    expected
+        The right one.
+    tolerance
+        Largest difference, relative to the largest entry of `expected`.
+
+    Returns
+    -------
+    bool
+        Whether the answer is right. The verdict is also printed.
+    """
+    if answer is None or answer is ...:
+        return _todo()
+    problem = _difference(answer, expected, tolerance)
+    return _wrong(problem) if problem else _right(f"shape {tuple(expected.shape)}, all values agree")
+
+
+def function(
+    answer: Callable[..., Any] | None,
+    reference: Callable[..., torch.Tensor],
+    cases: Sequence[tuple[Any, ...]],
+    tolerance: float = 1e-5,
+) -> bool:
+    """Check a function on several inputs against a reference.
+
+    Parameters
+    ----------
+    answer
+        The reader's function; a body that is still `...` (so that it returns None) counts as not begun.
+    reference
+        A function known to be right.
+    cases
+        Argument tuples to try.
+    tolerance
+        As in `tensor`.
+
+    Returns
+    -------
+    bool
+        Whether all cases agree. The verdict is also printed.
+    """
+    if answer is None or answer is ...:
+        return _todo()
+    for i, arguments in enumerate(cases, start=1):
+        try:
+            result = answer(*arguments)
+        except Exception as error:  # whatever the reader's code raises is told, not thrown
+            return _wrong(f"case {i} of {len(cases)} raised {type(error).__name__}: {error}")
+        if result is None or result is ...:
+            return _todo()
+        problem = _difference(result, reference(*arguments), tolerance)
+        if problem:
+            return _wrong(f"case {i} of {len(cases)}: {problem}")
+    return _right(f"{len(cases)} cases agree with the reference")
+
+
+def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | None:
+    """What is wrong with a tensor, None if nothing is."""
+    try:
+        got = torch.as_tensor(answer)
+    except (TypeError, ValueError, RuntimeError):
+        return f"a tensor is expected, got {type(answer).__name__}"
+    if got.shape != expected.shape:
+        return f"the shape is {tuple(got.shape)}, expected {tuple(expected.shape)}"
+    if got.is_complex() and not expected.is_complex():
+        return "the values are complex, expected real ones: is a 2 Re(...) missing?"
+    if got.numel() == 0:
+        return None
+    gap = (got.to(expected.dtype) - expected).abs().nan_to_num(nan=float("inf"))
+    if float(gap.max()) <= tolerance * max(float(expected.abs().max()), 1e-30):
+        return None
+    flat = int(gap.argmax())
+    where = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
+    return f"entry {list(where)} is {_number(got.flatten()[flat])}, expected {_number(expected.flatten()[flat])}"
+
+
+def _number(x: torch.Tensor) -> str:
+    return f"{x.item():.6g}"
+
+
+def _close(a: float, b: float, tolerance: float) -> bool:
+    return abs(a - b) <= tolerance * (abs(b) or 1.0)
+
+
+def _todo() -> bool:
+    print("✎ Not begun: replace the `...` in the cell above, and run it again.")
+    return False
+
+
+def _right(what: str) -> bool:
+    print(f"✓ Right: {what}.")
+    return True
+
+
+def _wrong(what: str) -> bool:
+    print(f"✗ Not yet: {what}.")
+    return False

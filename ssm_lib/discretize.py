@@ -1,0 +1,143 @@
+"""From a differential equation to a recurrence: x' = A x + B u  ->  x_k = A_bar x_{k-1} + B_bar u_k.
+
+The input is held over each step of length dt (seconds, > 0), and the current input is inside the
+state: x_k has seen u_k. Results are computed in float64 if A or dt is, else in float32.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ssm_lib import validate
+
+METHODS = ("zoh", "bilinear", "euler", "backward_euler", "gbt")
+_ALPHA = {"euler": 0.0, "bilinear": 0.5, "backward_euler": 1.0}
+
+
+def dense(
+    A: Tensor, B: Tensor, dt: Tensor | float, method: str, alpha: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Discretize a system with a dense state matrix.
+
+    Parameters
+    ----------
+    A : Tensor (..., N, N)
+    B : Tensor (..., N)
+    dt : float or Tensor (...)
+        Step in seconds.
+    method
+        ``"zoh"``, ``"bilinear"``, ``"euler"``, ``"backward_euler"``, or ``"gbt"`` with `alpha`.
+    alpha
+        The weight of the implicit part, in [0, 1], for ``"gbt"`` and only for it.
+
+    Returns
+    -------
+    A_bar : Tensor (..., N, N)
+    B_bar : Tensor (..., N)
+
+    Raises
+    ------
+    ValueError
+        Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
+
+    Equation: eq-zoh (zero-order hold; the generalized bilinear family is Gu et al. 2021, LSSL, App. C.1.3)
+    """
+    alpha = _implicit_weight(method, alpha)
+    N = A.shape[-1]
+    if A.ndim < 2 or A.shape[-2] != N:
+        raise ValueError(f"A must have shape (..., N, N), got {tuple(A.shape)}")
+    if B.shape[-1:] != (N,):
+        raise ValueError(f"B must have shape (..., N={N}), got {tuple(B.shape)}")
+    dt = torch.as_tensor(dt, dtype=A.real.dtype, device=A.device)[..., None, None]
+    B = B[..., None].to(A.dtype)  # (..., N, 1)
+    if alpha is None:
+        # exp of the block matrix [[A, B], [0, 0]] dt holds both factors: no inverse of A, any A.
+        batch = torch.broadcast_shapes(A.shape[:-2], B.shape[:-2], dt.shape[:-2])
+        top = torch.cat([(dt * A).expand(*batch, N, N), (dt * B).expand(*batch, N, 1)], dim=-1)
+        E = torch.linalg.matrix_exp(torch.nn.functional.pad(top, (0, 0, 0, 1)))  # (..., N+1, N+1)
+        return E[..., :N, :N], E[..., :N, N]
+    eye = torch.eye(N, dtype=A.dtype, device=A.device)
+    implicit = eye - alpha * dt * A
+    A_bar = torch.linalg.solve(implicit, eye + (1 - alpha) * dt * A)
+    B_bar = torch.linalg.solve(implicit, dt * B)
+    return A_bar, B_bar[..., 0]
+
+
+def diagonal(
+    A: Tensor, B: Tensor, dt: Tensor | float, method: str, alpha: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Discretize a system with a diagonal state matrix, mode by mode.
+
+    Parameters
+    ----------
+    A : Tensor (..., N)
+        The diagonal: eigenvalues lambda_n, real or complex.
+    B : Tensor (..., N)
+    dt : float or Tensor
+        Step in seconds: a number; one step per system, of shape A.shape[:-1]; or one per mode, of a
+        shape that broadcasts with A.
+    method, alpha
+        As in `dense`.
+
+    Returns
+    -------
+    A_bar : Tensor (..., N). For zoh: exp(dt lambda).
+    B_bar : Tensor (..., N). For zoh: (exp(dt lambda) - 1) / lambda B, exact also as lambda -> 0,
+        where it tends to dt B.
+
+    Raises
+    ------
+    ValueError
+        Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
+
+    Equation: eq-zoh (zero-order hold, one mode at a time as in Gu et al. 2022, S4D)
+    """
+    alpha = _implicit_weight(method, alpha)
+    z = per_mode(dt, A) * A  # dt lambda, dimensionless
+    if alpha is None:
+        return torch.exp(z), per_mode(dt, A) * expm1_ratio(z) * B
+    implicit = 1 - alpha * z
+    return (1 + (1 - alpha) * z) / implicit, per_mode(dt, A) / implicit * B
+
+
+def per_mode(dt: Tensor | float, A: Tensor) -> Tensor:
+    """dt with a dimension for the modes of A: (...) -> (..., 1) if it has one step per system."""
+    dt = torch.as_tensor(dt, dtype=A.real.dtype, device=A.device)
+    if 0 < dt.ndim == A.ndim - 1:
+        dt = dt[..., None]
+    try:
+        torch.broadcast_shapes(dt.shape, A.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"dt must be a number, one step per system {tuple(A.shape[:-1])} or one per mode "
+            f"{tuple(A.shape)}, got shape {tuple(dt.shape)}"
+        ) from None
+    return dt
+
+
+def expm1_ratio(z: Tensor) -> Tensor:
+    """(exp(z) - 1) / z, with value 1 and derivative 1/2 at z = 0; real or complex, any shape.
+
+    Near zero the quotient loses digits (its gradient even more), so |z| < 1/2 takes the series
+    sum_k z^k / (k + 1)!, whose remainder is below 1e-17 after 14 terms.
+    """
+    small = z.abs() < 0.5
+    series_z = torch.where(small, z, 0)
+    series = torch.ones_like(z)
+    for k in range(14, 0, -1):
+        series = 1 + series_z / (k + 1) * series
+    quotient_z = torch.where(small, 1, z)
+    return torch.where(small, series, (torch.exp(quotient_z) - 1) / quotient_z)
+
+
+def _implicit_weight(method: str, alpha: float | None) -> float | None:
+    """The alpha of the generalized bilinear transform, None for zoh."""
+    validate.one_of("method", method, METHODS)
+    if method == "gbt":
+        if alpha is None or not 0 <= alpha <= 1:
+            raise ValueError(f"method 'gbt' needs alpha in [0, 1], got {alpha!r}")
+        return float(alpha)
+    if alpha is not None:
+        raise ValueError(f"alpha={alpha!r} belongs to method 'gbt', got method {method!r}")
+    return _ALPHA.get(method)

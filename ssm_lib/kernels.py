@@ -1,0 +1,176 @@
+"""Convolution kernels of state space models, as matrix products.
+
+The printed formulas (`ssm_lib.oracles`) raise every eigenvalue to every power: H*N*L exponentials, and
+a phase that float32 cannot hold at large l. Here l = q b + r splits exp(a l) = exp(a b q) exp(a r), so
+a kernel of length L is one real matrix product (Q x 2N)(2N x b) with Q, b about sqrt(L); exponents are
+formed in float64, the product in the dtype of the weights.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ssm_lib import discretize, validate
+
+
+def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
+    """Weights times a Vandermonde matrix: Re sum_n w_n exp(log_a_n l) for l = 0 .. length-1.
+
+    Parameters
+    ----------
+    log_a : Tensor (..., N), real or complex. Logarithms of the multipliers (dt lambda for zoh), radians.
+    w : Tensor (..., N), real or complex; its leading dimensions broadcast with those of log_a.
+    length
+        Number of samples L, at least 1.
+
+    Returns
+    -------
+    K : Tensor (..., L), real, in the precision of w (float64 for float64 / complex128, else float32).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If length is not a positive int, or the last dimensions differ.
+
+    Equation: eq-vandermonde (Gu et al. 2022, S4D)
+    """
+    validate.positive_int("length", length)
+    _same_modes(log_a, w)
+    rows, columns = _powers(log_a, length, _real_dtype(w))  # (..., Q, N), (..., b, N)
+    w = w.to(columns.dtype) if w.is_complex() == columns.is_complex() else w
+    columns = columns * w[..., None, :]
+    if rows.is_complex():
+        rows = torch.cat([rows.real, -rows.imag], dim=-1)  # Re(x y) = Re x Re y - Im x Im y
+    if columns.is_complex():
+        columns = torch.cat([columns.real, columns.imag], dim=-1)
+    with torch.autocast(w.device.type, enabled=False):
+        K = rows @ columns.transpose(-1, -2)  # (..., Q, 2N) (..., 2N, b) -> (..., Q, b)
+    return K.flatten(-2)[..., :length]
+
+
+def vandermonde_transpose(log_a: Tensor, u: Tensor) -> Tensor:
+    """A Vandermonde matrix times a sequence: sum_l exp(log_a_n (L-1-l)) u_l, the state that u leaves.
+
+    Parameters
+    ----------
+    log_a : Tensor (..., N), real or complex.
+    u : Tensor (..., L), real; its leading dimensions broadcast with those of log_a.
+
+    Returns
+    -------
+    x : Tensor (..., N), real or complex as log_a, in the precision of u.
+
+    Raises
+    ------
+    ValueError
+        If u is empty.
+    """
+    L = u.shape[-1]
+    if L == 0:
+        raise ValueError(f"u must have at least one step, got shape {tuple(u.shape)}")
+    rows, columns = _powers(log_a, L, _real_dtype(u))  # (..., Q, N), (..., b, N)
+    Q, b = rows.shape[-2], columns.shape[-2]
+    blocks = torch.nn.functional.pad(u.flip(-1), (0, Q * b - L)).unflatten(-1, (Q, b))
+    blocks = blocks.to(_real_dtype(u))
+    with torch.autocast(u.device.type, enabled=False):
+        if columns.is_complex():
+            inner = torch.complex(blocks @ columns.real, blocks @ columns.imag)
+        else:
+            inner = blocks @ columns  # (..., Q, b) (..., b, N) -> (..., Q, N)
+    return (rows * inner).sum(-2)
+
+
+def diagonal(A: Tensor, B: Tensor, C: Tensor, dt: Tensor, length: int, method: str = "zoh") -> Tensor:
+    """Kernel of a diagonal state space model: 2 Re sum_n C_n B_bar_n A_bar_n^l.
+
+    Parameters
+    ----------
+    A : Tensor (H, N), complex (one eigenvalue of each conjugate pair) or real.
+    B, C : Tensor (H, N)
+    dt : Tensor (H,)
+        Step in seconds.
+    length
+        Number of samples L.
+    method
+        A method of `ssm_lib.discretize.diagonal`.
+
+    Returns
+    -------
+    K : Tensor (H, L), real; float64 if one of A, B, C is float64 / complex128, else float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `vandermonde` and `ssm_lib.discretize.diagonal`.
+
+    Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
+    """
+    wide = torch.float64 in (_real_dtype(A), _real_dtype(B), _real_dtype(C))
+    log_a, B_bar = discrete_log(A, B, dt, method)
+    w = 2 * C * B_bar
+    return vandermonde(log_a, w if wide else to_single(w), length)
+
+
+def discrete_log(
+    A: Tensor, B: Tensor, dt: Tensor | float, method: str
+) -> tuple[Tensor, Tensor]:
+    """Logarithm of the discrete eigenvalues and the discrete input weights, in double precision.
+
+    Parameters
+    ----------
+    A, B, dt, method
+        As `ssm_lib.discretize.diagonal`.
+
+    Returns
+    -------
+    log_a : Tensor (..., N): dt A for zoh; else log(A_bar), always complex.
+    B_bar : Tensor (..., N).
+
+    Raises
+    ------
+    ValueError
+        As `ssm_lib.discretize.diagonal`.
+    """
+    A, B = to_double(A), to_double(B)
+    A_bar, B_bar = discretize.diagonal(A, B, dt, method)
+    if method == "zoh":
+        return discretize.per_mode(dt, A) * A, B_bar
+    A_bar = A_bar + 0j  # a negative A_bar has a complex logarithm
+    vanished = A_bar == 0  # a mode that dies in one step: its logarithm is stood in for by -708
+    return torch.log(torch.where(vanished, torch.finfo(torch.float64).tiny, A_bar)), B_bar
+
+
+def to_double(x: Tensor) -> Tensor:
+    """x in float64 or complex128."""
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+
+
+def to_single(x: Tensor) -> Tensor:
+    """x in float32 or complex64."""
+    return x.to(torch.complex64 if x.is_complex() else torch.float32)
+
+
+def _powers(log_a: Tensor, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """exp(log_a b q), (..., Q, N), and exp(log_a r), (..., b, N), with Q b >= length."""
+    b = math.isqrt(length - 1) + 1
+    Q = -(-length // b)
+    log_a = to_double(log_a)[..., None, :]
+    steps = torch.arange(max(b, Q), dtype=torch.float64, device=log_a.device)[:, None]
+    rows = torch.exp(log_a * (steps[:Q] * b))
+    columns = torch.exp(log_a * steps[:b])
+    return (rows, columns) if dtype == torch.float64 else (to_single(rows), to_single(columns))
+
+
+def _real_dtype(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype in (torch.float64, torch.complex128) else torch.float32
+
+
+def _same_modes(log_a: Tensor, w: Tensor) -> None:
+    if log_a.shape[-1:] != w.shape[-1:]:
+        raise ValueError(
+            f"log_a {tuple(log_a.shape)} and w {tuple(w.shape)} must have the same number of modes N "
+            "in their last dimension"
+        )

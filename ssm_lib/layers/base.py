@@ -1,0 +1,208 @@
+"""What every layer has in common: the contract, its checks, and the sequence around the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ssm_lib import conv, validate
+
+
+class SSMLayer(nn.Module):
+    """A linear sequence-to-sequence map (B, L, H) -> (B, L, H): one state space model per channel.
+
+    Subclasses supply `kernel`, `initial_state` and the three ways a state enters: `_advance`,
+    `_free_response`, `_final_state`. Everything else, and every error message, is here, so that all
+    models keep one contract. Parameters and states are real; a complex number is a last dimension of 2.
+
+    Parameters
+    ----------
+    d_model
+        Channels H.
+    d_state
+        State size N per channel.
+    bidirectional
+        Read the sequence in both directions: a second kernel acts on the future, from the next input on.
+    """
+
+    def __init__(self, d_model: int, d_state: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.d_model = validate.positive_int("d_model", d_model)
+        self.d_state = validate.positive_int("d_state", d_state)
+        self.bidirectional = bool(bidirectional)
+        self.D = nn.Parameter(torch.randn(d_model))
+
+    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
+        """Convolution kernel: (H, L), or (2, H, L) if bidirectional (past, future); float32 or float64."""
+        raise NotImplementedError
+
+    def initial_state(self, batch: int) -> Tensor:
+        """The zero state of a batch of sequences."""
+        raise NotImplementedError
+
+    def _advance(self, u: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        """One step: (B, H), state -> C x (B, H), new state."""
+        raise NotImplementedError
+
+    def _free_response(self, state: Tensor, length: int, rate: float) -> Tensor:
+        """Output (B, H, L) that a state produces with no further input."""
+        raise NotImplementedError
+
+    def _final_state(self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float) -> Tensor:
+        """State after the last input of each sequence; u (B, H, L) is zero beyond its length."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        u: Tensor,
+        state: Tensor | None = None,
+        lengths: Sequence[int] | Tensor | None = None,
+        rate: float = 1.0,
+        return_state: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Apply the layer to whole sequences, as a convolution.
+
+        Parameters
+        ----------
+        u : Tensor (B, L, H), real, in the dtype of the parameters (half precision is accepted: the
+            computation is in float32, the result in the dtype of u).
+        state : Tensor, optional
+            What an earlier call returned for the preceding chunk; as `initial_state(B)`.
+        lengths : (B,) ints in 1 .. L, optional
+            Lengths of sequences padded at their end. The outputs beyond are zero, and the others are
+            what each sequence alone would give.
+        rate
+            Ratio of the sampling interval to the one trained at: 2 for every second sample.
+        return_state
+            Return also the state after the last input (of each sequence).
+
+        Returns
+        -------
+        y : Tensor (B, L, H), or (y, state)
+
+        Raises
+        ------
+        TypeError
+            If u is not a real floating-point tensor of a suitable dtype.
+        ValueError
+            If a shape, a length, the rate or a parameter is not valid, or a state is asked of a
+            bidirectional layer.
+
+        Equation: eq-ssm (Gu et al. 2022, S4, Section 2.1)
+        """
+        validate.real_input("u", u, "B L H", {"H": self.d_model}, self.D.dtype)
+        self._check(rate)
+        if self.bidirectional and (state is not None or return_state):
+            raise ValueError(
+                "a bidirectional layer reads the future and has no state to carry; "
+                "use bidirectional=False, or leave out state and return_state"
+            )
+        B, L, _ = u.shape
+        state = self._check_state(state, B)
+        x = u.to(self.compute_dtype).transpose(1, 2)  # (B, H, L)
+        if lengths is not None:
+            lengths = _check_lengths(lengths, B, L, u.device)
+            keep = torch.arange(L, device=u.device) < lengths[:, None]  # (B, L)
+            x = torch.where(keep[:, None], x, 0)
+        K = self.kernel(L, rate)
+        y = conv.bidirectional(x, K[0], K[1]) if self.bidirectional else conv.causal(x, K)
+        if state is not None:
+            y = y + self._free_response(state, L, rate)
+        y = y + self.D[:, None] * x
+        if lengths is not None:
+            y = torch.where(keep[:, None], y, 0)
+        y = y.transpose(1, 2).to(u.dtype)  # (B, L, H)
+        return (y, self._final_state(x, state, lengths, rate)) if return_state else y
+
+    def step(self, u_t: Tensor, state: Tensor | None, rate: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Apply the layer to one input of each sequence, as a recurrence.
+
+        Parameters
+        ----------
+        u_t : Tensor (B, H)
+        state : Tensor or None
+            The state before this input; None is the zero state.
+        rate
+            As in `forward`.
+
+        Returns
+        -------
+        y_t : Tensor (B, H)
+        state : Tensor, the state after this input. The one passed in is left unchanged.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `forward`.
+
+        Equation: eq-recurrence (Gu et al. 2022, S4, Section 2.3)
+        """
+        validate.real_input("u_t", u_t, "B H", {"H": self.d_model}, self.D.dtype)
+        self._check(rate)
+        if self.bidirectional:
+            raise ValueError("a bidirectional layer needs the future: it cannot run step by step")
+        state = self._check_state(state, u_t.shape[0])
+        if state is None:
+            state = self.initial_state(u_t.shape[0])
+        u = u_t.to(self.compute_dtype)
+        y, state = self._advance(u, state, rate)
+        return (y + self.D * u).to(u_t.dtype), state
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """dtype of kernels, states and convolutions: float64 if the parameters are, else float32."""
+        return torch.float64 if self.D.dtype == torch.float64 else torch.float32
+
+    def extra_repr(self) -> str:
+        return f"d_model={self.d_model}, d_state={self.d_state}, bidirectional={self.bidirectional}"
+
+    def _check(self, rate: float) -> None:
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)):
+            raise TypeError(f"rate must be a number, got {type(rate).__name__}")
+        if not 0 < rate < float("inf"):
+            raise ValueError(f"rate must be positive and finite (2 for every second sample), got {rate}")
+        for name, parameter in self.named_parameters():
+            validate.finite(f"{type(self).__name__}.{name}", parameter)
+
+    def _check_state(self, state: Tensor | None, batch: int) -> Tensor | None:
+        if state is None:
+            return None
+        if not isinstance(state, Tensor):
+            raise TypeError(f"state must be a torch.Tensor or None, got {type(state).__name__}")
+        zero = self.initial_state(batch)
+        if state.shape != zero.shape:
+            raise ValueError(f"state must have shape {tuple(zero.shape)}, got {tuple(state.shape)}")
+        if state.dtype != zero.dtype:
+            raise TypeError(f"state must have dtype {zero.dtype}, got {state.dtype}")
+        return state
+
+
+def _check_lengths(
+    lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device
+) -> Tensor:
+    lengths = torch.as_tensor(lengths)
+    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.ndim != 1 or len(lengths) != batch:
+        raise ValueError(f"lengths has {lengths.numel()} entries for a batch of {batch}")
+    if lengths.device.type == "cpu" and not torch.compiler.is_compiling():
+        outside = lengths[(lengths < 1) | (lengths > longest)]
+        if len(outside):
+            raise ValueError(f"lengths must lie in 1 .. {longest} (the padded length), got {outside[0]}")
+    return lengths.to(device)
+
+
+def initial_log_dt(shape: tuple[int, ...], dt_min: float, dt_max: float) -> Tensor:
+    """log(dt), with dt log-uniform in [dt_min, dt_max] seconds.
+
+    Raises
+    ------
+    ValueError
+        If not 0 < dt_min <= dt_max.
+    """
+    if not 0 < dt_min <= dt_max:
+        raise ValueError(f"expected 0 < dt_min <= dt_max, got dt_min={dt_min}, dt_max={dt_max}")
+    low, high = torch.log(torch.tensor([dt_min, dt_max])).tolist()
+    return torch.empty(shape).uniform_(low, high)

@@ -1,0 +1,204 @@
+"""S4D: a diagonal state space model per channel (Gu, Gupta, Goel, Re 2022).
+
+Symbol      Meaning                                                Where in the paper
+Lambda      eigenvalues, one of each conjugate pair (imag >= 0)    Section 4, initialization
+B, C        input and output weights in the eigenbasis             Section 3
+dt          step, one per channel, log-uniform at the start        Section 3
+K           kernel, 2 Re sum_n C_n B_bar_n A_bar_n^l               Section 3, the "two lines"
+
+N (`d_state`) is the real state size: N/2 complex modes, or N real ones for init="real".
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ssm_lib import hippo, kernels, validate
+from ssm_lib.layers.base import SSMLayer, initial_log_dt
+
+INITS = ("legs", "lin", "inv", "real")
+METHODS = ("zoh", "bilinear")
+
+
+def initial_eigenvalues(init: str, N: int) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and input weights that S4D starts from.
+
+    Parameters
+    ----------
+    init
+        ``"legs"``: normal part of HiPPO-LegS, with B = V* B. ``"lin"``: -1/2 + i pi n. ``"inv"``:
+        -1/2 + i (N/pi) (N/(2n+1) - 1). ``"real"``: -(n+1). B = 1 for the last three.
+    N
+        Real state size; even but for ``"real"``.
+
+    Returns
+    -------
+    Lambda : Tensor (N/2,), complex128, n = 0 .. N/2-1; for ``"real"`` (N,), float64.
+    B : Tensor of the same shape and dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If init is unknown or N is not a positive (even) int.
+
+    Equation: eq-s4d-inits (Gu et al. 2022, S4D, Section 4)
+    """
+    validate.one_of("init", init, INITS)
+    validate.positive_int("d_state", N, even=init != "real")
+    if init == "legs":
+        Lambda, _, B, _ = hippo.nplr("legs", N)
+        return Lambda, B
+    if init == "real":
+        Lambda = -torch.arange(1, N + 1, dtype=torch.float64)
+        return Lambda, torch.ones_like(Lambda)
+    n = torch.arange(N // 2, dtype=torch.float64)
+    imag = math.pi * n if init == "lin" else N / math.pi * (N / (2 * n + 1) - 1)
+    Lambda = torch.complex(torch.full_like(n, -0.5), imag)
+    return Lambda, torch.ones_like(Lambda)
+
+
+class S4D(SSMLayer):
+    """Diagonal state space layer, (B, L, H) -> (B, L, H).
+
+    Parameters
+    ----------
+    d_model
+        Channels H.
+    d_state
+        Real state size N per channel: N/2 complex modes (N real ones for init="real").
+    init
+        ``"legs"``, ``"lin"``, ``"inv"`` or ``"real"``: see `initial_eigenvalues`.
+    discretization
+        ``"zoh"`` or ``"bilinear"``.
+    bidirectional
+        Also read the future, with output weights of its own.
+    dt_min, dt_max
+        Range of the initial step. 1/dt is about the number of samples a channel remembers.
+
+    Parameters of the module (all real; a last dimension of 2 is a complex number): `log_neg_re` and
+    `imag` (H, N/2) with Lambda = -exp(log_neg_re) + i imag, `B` (H, N/2, 2), `C` (H, N/2, 2) or
+    (2, H, N/2, 2), `log_dt` (H,), `D` (H,).
+
+    Raises
+    ------
+    ValueError, TypeError
+        On an argument outside what is named here.
+
+    Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 64,
+        init: str = "legs",
+        discretization: str = "zoh",
+        bidirectional: bool = False,
+        dt_min: float = 0.001,
+        dt_max: float = 0.1,
+    ) -> None:
+        super().__init__(d_model, d_state, bidirectional)
+        self.discretization = validate.one_of("discretization", discretization, METHODS)
+        Lambda, B = initial_eigenvalues(init, d_state)
+        self.init = init
+        shape = (d_model, len(Lambda))
+        self.log_neg_re = nn.Parameter(_copies(torch.log(-Lambda.real), shape))
+        self.log_dt = nn.Parameter(initial_log_dt((d_model,), dt_min, dt_max))
+        directions = (2,) if bidirectional else ()
+        if Lambda.is_complex():
+            self.imag = nn.Parameter(_copies(Lambda.imag, shape))
+            self.B = nn.Parameter(_copies(torch.view_as_real(B), (*shape, 2)))
+            self.C = nn.Parameter(torch.randn(*directions, *shape, 2) * math.sqrt(0.5))  # E|c|^2 = 1
+        else:
+            self.register_parameter("imag", None)
+            self.B = nn.Parameter(_copies(B, shape))
+            self.C = nn.Parameter(torch.randn(*directions, *shape))
+
+    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
+        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
+
+        Parameters
+        ----------
+        length
+            Number of samples L.
+        rate
+            As in `forward`.
+
+        Returns
+        -------
+        K : Tensor, real, float32 or float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If length is not a positive int, or rate not a positive number.
+        """
+        validate.positive_int("length", length)
+        self._check(rate)
+        log_a, B_bar = self._discrete(rate)
+        return kernels.vandermonde(log_a, self._narrow(2 * self._complex(self.C) * B_bar), length)
+
+    def initial_state(self, batch: int) -> Tensor:
+        """The zero state: (B, H, N/2, 2); (B, H, N) for init="real"."""
+        shape = self.B.shape
+        return torch.zeros(batch, *shape, dtype=self.compute_dtype, device=self.B.device)
+
+    def eigenvalues(self) -> Tensor:
+        """Lambda (H, N/2), complex128; (H, N), float64, for init="real"."""
+        real = -torch.exp(self.log_neg_re.double())
+        return real if self.imag is None else torch.complex(real, self.imag.double())
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, init={self.init!r}, discretization={self.discretization!r}"
+
+    def _discrete(self, rate: float) -> tuple[Tensor, Tensor]:
+        """log A_bar and B_bar, (H, N/2) in double precision."""
+        dt = torch.exp(self.log_dt.double()) * rate
+        return kernels.discrete_log(self.eigenvalues(), self._complex(self.B), dt, self.discretization)
+
+    def _advance(self, u: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        # Coefficients in float64: an eigenvalue rounded to float32 drifts by 1e-3 in 16k steps.
+        log_a, B_bar = self._discrete(rate)
+        x = torch.exp(log_a) * self._complex(state) + B_bar * u[..., None]  # (B, H, N/2)
+        if self.imag is None:
+            x = x.real  # bilinear takes the logarithm of a negative A_bar through complex numbers
+        y = 2 * (self._complex(self.C) * x).sum(-1).real
+        return y.to(u.dtype), self._real(x)
+
+    def _free_response(self, state: Tensor, length: int, rate: float) -> Tensor:
+        log_a, _ = self._discrete(rate)
+        w = 2 * self._complex(self.C) * torch.exp(log_a) * self._complex(state)  # (B, H, N/2)
+        return kernels.vandermonde(log_a, self._narrow(w), length)
+
+    def _final_state(self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float) -> Tensor:
+        log_a, B_bar = self._discrete(rate)
+        B, H, L = u.shape
+        steps = torch.full((B,), L, device=u.device) if lengths is None else lengths
+        if lengths is not None:  # align the sequences at their ends
+            shifted = (torch.arange(L, device=u.device) + lengths[:, None]) % L  # (B, L)
+            u = u.gather(2, shifted[:, None].expand(B, H, L))
+        x = B_bar * kernels.vandermonde_transpose(log_a, u)  # (B, H, N/2)
+        if state is not None:
+            x = x + torch.exp(log_a * steps[:, None, None]) * self._complex(state)
+        return self._real(x)
+
+    def _complex(self, x: Tensor) -> Tensor:
+        """A stored tensor in double precision, as complex numbers unless the model is real."""
+        x = x.double()
+        return x if self.imag is None else torch.complex(x[..., 0], x[..., 1])
+
+    def _real(self, x: Tensor) -> Tensor:
+        """The stored form of a state."""
+        x = x.real if self.imag is None and x.is_complex() else x
+        return (x if self.imag is None else torch.view_as_real(x)).to(self.compute_dtype)
+
+    def _narrow(self, w: Tensor) -> Tensor:
+        return w if self.compute_dtype == torch.float64 else kernels.to_single(w)
+
+
+def _copies(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """One float32 copy of x per channel."""
+    return x.to(torch.get_default_dtype()).expand(shape).clone()

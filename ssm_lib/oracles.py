@@ -1,0 +1,87 @@
+"""The formulas as the papers print them: small, slow, float64. What the fast paths are proven equal to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def recurrence(A_bar: Tensor, B_bar: Tensor, C: Tensor, u: Tensor) -> Tensor:
+    """y_k = C x_k with x_k = A_bar x_{k-1} + B_bar u_k and x_{-1} = 0, one step after the other.
+
+    Parameters
+    ----------
+    A_bar : Tensor (N, N)
+    B_bar, C : Tensor (N,)
+    u : Tensor (L,)
+
+    Returns
+    -------
+    y : Tensor (L,)
+
+    Equation: eq-recurrence (Gu et al. 2022, S4, Section 2.3)
+    """
+    x = torch.zeros_like(B_bar)
+    y = []
+    for u_k in u:
+        x = A_bar @ x + B_bar * u_k
+        y.append(C @ x)
+    return torch.stack(y)
+
+
+def kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
+    """K_l = C A_bar^l B_bar, by repeated multiplication.
+
+    Parameters
+    ----------
+    A_bar : Tensor (N, N)
+    B_bar, C : Tensor (N,)
+    length
+        Number of samples L.
+
+    Returns
+    -------
+    K : Tensor (L,)
+
+    Equation: eq-kernel (Gu et al. 2022, S4, Section 2.4)
+    """
+    K = []
+    for _ in range(length):
+        K.append(C @ B_bar)
+        B_bar = A_bar @ B_bar
+    return torch.stack(K)
+
+
+def convolution(u: Tensor, k: Tensor) -> Tensor:
+    """y_l = sum_{j <= l} k_j u_{l-j}, summed as written, in O(L^2).
+
+    Parameters
+    ----------
+    u, k : Tensor (L,)
+
+    Returns
+    -------
+    y : Tensor (L,)
+
+    Equation: eq-convolution (Gu et al. 2022, S4, Section 2.4)
+    """
+    return torch.stack([(k[: l + 1] * u[: l + 1].flip(0)).sum() for l in range(len(u))])
+
+
+def diagonal_kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
+    """The two-line kernel of S4D: 2 Re of weights times a Vandermonde matrix, with its H*N*L powers.
+
+    Parameters
+    ----------
+    A_bar, B_bar, C : Tensor (H, N), one of each conjugate pair
+    length
+        Number of samples L.
+
+    Returns
+    -------
+    K : Tensor (H, L)
+
+    Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
+    """
+    V = A_bar[..., None] ** torch.arange(length)  # (H, N, L)
+    return 2 * torch.einsum("hn,hnl->hl", C * B_bar, V).real

@@ -1,0 +1,83 @@
+"""Checks of arguments: each names what came, what was expected and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+REAL_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def positive_int(name: str, value: object, *, even: bool = False) -> int:
+    """Return `value` if it is an int >= 1 (and even, if asked), else raise."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    if even and value % 2:
+        raise ValueError(f"{name} must be even (its modes come in conjugate pairs), got {value}")
+    return value
+
+
+def one_of(name: str, value: object, options: Collection[str]) -> str:
+    """Return `value` if it is one of the named options, else raise with the list of them."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, one of {sorted(options)}, got {type(value).__name__}")
+    if value not in options:
+        raise ValueError(f"unknown {name} {value!r}; expected one of {sorted(options)}")
+    return value
+
+
+def real_input(name: str, x: object, shape: str, sizes: Mapping[str, int], dtype: torch.dtype) -> Tensor:
+    """Check an input of a layer: a real floating-point tensor of the named shape.
+
+    Parameters
+    ----------
+    name
+        What the caller calls it, for the message.
+    x
+        The argument to check.
+    shape
+        Names of the dimensions, e.g. ``"B L H"``.
+    sizes
+        The dimensions whose size is known, e.g. ``{"H": 64}``.
+    dtype
+        dtype of the parameters. Half precision inputs are accepted beside it (the layer computes in
+        float32 and returns the input's dtype); any other mismatch is an error, as in `torch.nn.Linear`.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor of shape ({shape}), got {type(x).__name__}")
+    if x.dtype not in REAL_DTYPES:
+        raise TypeError(
+            f"{name} must be real floating point, got {x.dtype}; convert it first, e.g. {name}.float()"
+        )
+    if x.dtype != dtype and x.dtype not in (torch.float16, torch.bfloat16):
+        raise TypeError(
+            f"{name} has dtype {x.dtype} but the parameters are {dtype}; use {name}.to({dtype}) "
+            f"or layer.to({x.dtype})"
+        )
+    dims = shape.split()
+    expected = ", ".join(f"{d}={sizes[d]}" if d in sizes else d for d in dims)
+    if x.ndim != len(dims):
+        raise ValueError(f"{name} must have shape ({expected}), got {tuple(x.shape)}")
+    for d, size in zip(dims, x.shape, strict=True):
+        if d in sizes and size != sizes[d]:
+            raise ValueError(f"{name} must have shape ({expected}), got {tuple(x.shape)}: {d} is {size}")
+        if d == "L" and size == 0:
+            raise ValueError(f"{name} has length 0; expected at least one step, shape ({expected})")
+    return x
+
+
+def finite(name: str, x: Tensor) -> None:
+    """Raise ValueError if a parameter holds NaN or infinity.
+
+    Looked up on CPU only, and not while compiling or exporting: on a GPU the answer would have to
+    be waited for at every call. `ssm_lib.train.fit` stops on a loss that is not finite on any device.
+    """
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    bad = int((~torch.isfinite(x)).sum())
+    if bad:
+        raise ValueError(f"parameter {name} {tuple(x.shape)} holds {bad} values that are NaN or infinite")

@@ -1,0 +1,35 @@
+# Two commands need to be known: `make book` and `make test`. Each sets itself up; the programs are in tools/.
+PY = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book serve test lint bench set-repository vendor clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s%s\n", $$1, $$2}'
+
+setup: ## make .venv and install what is pinned (the others call it)
+	@sh tools/setup.sh
+
+book: setup ## execute the chapters, build the HTML, print its address
+	@$(PY) -m tools.book
+
+serve: book ## show the book at a loopback address (PORT=8000)
+	@$(PY) -m tools.serve $(or $(PORT),8000)
+
+test: setup ## build the book if needed, then run every test (ARGS="-k scan")
+	@$(PY) -m tools.check $(ARGS)
+
+lint: setup ## ruff on code and notebooks, mypy on the library
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+bench: setup ## measure the library on this machine
+	@$(PY) -m ssm_lib bench
+
+set-repository: setup ## write the publisher's repository everywhere: URL=https://github.com/me/ssm-book
+	@$(PY) -m tools.repository "$(URL)"
+
+vendor: setup ## fetch the vendored scripts again (needs npm)
+	@$(PY) -m tools.vendor
+
+clean: ## remove what was built (.venv stays)
+	rm -rf _build book/equations.md .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,0 +1,47 @@
+"""Sphinx extension of this book: nothing from the network, docstrings that link to their equations."""
+
+import re
+
+from docutils import nodes
+
+LABEL = re.compile(r"\b(eq-[\w-]+)")
+
+
+def drop_thebe_scripts(app, pagename, templatename, context, doctree):
+    """Thebe loads from a CDN and is not used here; its scripts are emitted twice, a console error."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "sphinx-thebe" not in str(getattr(script, "filename", script) or "")
+        and "thebe" not in str(getattr(script, "attributes", {}).get("body", "")).lower()
+    ]
+
+
+def drop_thebe_nodes(app, doctree, docname):
+    """The configuration that Thebe would read at the end of each page."""
+    for node in list(doctree.findall(nodes.raw)):
+        if "x-thebe-config" in node.astext() or node.astext().startswith("<script>kernelName"):
+            node.parent.remove(node)
+
+
+def link_equations(app, what, name, obj, options, lines):
+    """`Equation: eq-zoh (…)` in a docstring becomes a section of its own that links to the numbered equation.
+
+    Runs before napoleon, which would take the line for one more entry of the section above it.
+    """
+    shown, inside = [], False
+    for line in lines:
+        start = re.match(r"Equations?:\s*(?=eq-)", line)
+        inside = bool(start) or (inside and bool(line.strip()))
+        if start:
+            shown += ["", "Equation", "--------"]
+            line = line[start.end() :]
+        shown.append(LABEL.sub(r":eq:`\1`", line).strip() if inside else line)
+    lines[:] = shown
+
+
+def setup(app):
+    app.connect("html-page-context", drop_thebe_scripts, priority=900)
+    app.connect("doctree-resolved", drop_thebe_nodes, priority=900)
+    app.connect("autodoc-process-docstring", link_equations, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,7 +19,9 @@ from pathlib import Path
 LABEL = re.compile(r"^:label:[ \t]*(eq-[\w-]+)[ \t]*$|\$\$[ \t]*\((eq-[\w-]+)\)", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6} +(.+)$")
 ROLE = re.compile(r"\{py:(?:func|class|meth|mod|attr)\}`(?:[^`<]*<)?[~!]?([\w.]+)>?`")
-DOCSTRING = re.compile(r"^[ \t]*Equations?:[ \t]*(eq-.*?)(?=\n[ \t]*\n|\n[ \t]*Equations?:|\n[ \t]*\w+:[ \t]*\n|\Z)", re.M | re.S)
+DOCSTRING = re.compile(
+    r"^[ \t]*Equations?:[ \t]*(eq-.*?)(?=\n[ \t]*\n|\n[ \t]*Equations?:|\n[ \t]*\w+:[ \t]*\n|\Z)", re.M | re.S
+)
 NAMED = re.compile(r"((?:\beq-[\w-]+(?:,\s*|\s+and\s+|\s*))+)(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\))?")
 
 
@@ -95,6 +97,25 @@ def library_labels(library: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+def reexports(library: Path) -> dict[str, str]:
+    """Public short name -> full name, from the imports in the packages' `__init__.py`."""
+    short = {}
+    for path in library.rglob("__init__.py"):
+        package = ".".join(path.parent.relative_to(library.parent).parts)
+        for node in ast.parse(path.read_text(encoding="utf8")).body:
+            if isinstance(node, ast.ImportFrom) and node.module:
+                short |= {f"{package}.{a.asname or a.name}": f"{node.module}.{a.name}" for a in node.names}
+    return short
+
+
+def full_name(name: str, short: dict[str, str]) -> str:
+    """`ssm_lib.S4D.step` -> `ssm_lib.layers.s4d.S4D.step`."""
+    for head in sorted(short, key=len, reverse=True):
+        if name == head or name.startswith(head + "."):
+            return full_name(short[head] + name[len(head) :], short)
+    return name
+
+
 def read(root: Path) -> Book:
     """Everything labelled in the chapters, the prose and the library."""
     book = Book(docstrings=library_labels(root / "ssm_lib"))
@@ -103,6 +124,10 @@ def read(root: Path) -> Book:
         page = path.relative_to(root).with_suffix("").as_posix()
         if page != "book/equations":
             book.equations += chapter_equations(path, page)
+    short = reexports(root / "ssm_lib")
+    for equation in book.equations:
+        if equation.code is not None:
+            equation.code = tuple(full_name(name, short) for name in equation.code)
     return book
 
 

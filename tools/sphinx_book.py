@@ -1,6 +1,7 @@
 """Sphinx extension of this book: nothing from the network, docstrings that link to their equations."""
 
 import re
+from pydoc import locate
 
 from docutils import nodes
 
@@ -36,12 +37,30 @@ def link_equations(app, what, name, obj, options, lines):
         if start:
             shown += ["", "Equation", "--------"]
             line = line[start.end() :]
-        shown.append(LABEL.sub(r":eq:`\1`", line).strip() if inside else line)
+        line = LABEL.sub(r":eq:`\1`", line).strip() if inside else line
+        shown.append(line if "``" in line else line.replace("|", "\\|"))  # |z| is a norm, no substitution
     lines[:] = shown
+
+
+def resolve_reexport(app, env, node, contnode):
+    """`ssm_lib.S4D` links to where the class is documented, `ssm_lib.layers.s4d.S4D`."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target.startswith("ssm_lib."):
+        return None
+    item = locate(target)
+    home = f"{getattr(item, '__module__', '')}.{getattr(item, '__qualname__', '')}"
+    if home == target:
+        return None
+    domain = env.get_domain("py")
+    found = domain.find_obj(env, None, None, home, None, 0)
+    if not found:
+        return None
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, contnode)
 
 
 def setup(app):
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
     app.connect("doctree-resolved", drop_thebe_nodes, priority=900)
+    app.connect("missing-reference", resolve_reexport)
     app.connect("autodoc-process-docstring", link_equations, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

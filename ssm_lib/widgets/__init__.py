@@ -1,0 +1,8 @@
+"""Widgets of the book: each computes and draws in the browser, so it moves with no Python behind it.
+
+Imported only where a page shows a widget; the layers need neither `anywidget` nor `matplotlib`.
+"""
+
+from ssm_lib.widgets.kernel_explorer import KernelExplorer
+
+__all__ = ["KernelExplorer"]

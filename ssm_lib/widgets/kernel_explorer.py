@@ -1,0 +1,166 @@
+"""KernelExplorer: what the initialization, N, the step and the discretization do to a kernel.
+
+The numbers that move are computed by `kernel_explorer.js` in the browser; `tests/test_widgets.py` holds
+them equal to the library's. Python's part is the settings, their checks, and a still picture.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import torch
+import traitlets
+from torch import Tensor
+
+from ssm_lib import discretize
+from ssm_lib.layers import s4d
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_MAX, DT_MIN, LENGTH_MAX = 64, 1e-3, 1000
+DRAWN = 5  # modes drawn: more are not legible
+STYLES = (  # Okabe-Ito colour, dash, marker: one for each drawn mode, as in kernel_explorer.css
+    ("#0072b2", "-", "o"),
+    ("#d55e00", (0, (5, 2)), "s"),
+    ("#00835f", (0, (2, 1.5)), "^"),
+    ("#b4538a", (0, (6, 2, 1.5, 2)), "D"),
+    ("#8a6a00", (0, (1, 1.5)), "v"),
+)
+
+
+class KernelExplorer(anywidget.AnyWidget):
+    """Explore the kernel of one S4D channel, K_l = 2 Re sum_n c_n b_bar_n a_bar_n^l with all c_n = 1.
+
+    Parameters
+    ----------
+    init
+        ``"legs"``, ``"lin"``, ``"inv"`` or ``"real"``, as in `ssm_lib.layers.S4D`.
+    N
+        Real state size, even, 2 to 64.
+    dt
+        Step, 0.001 to 1 (seconds).
+    discretization
+        ``"zoh"`` or ``"bilinear"``.
+    view
+        Which eigenvalues are drawn: ``"discrete"`` (unit circle) or ``"continuous"`` (left half-plane).
+    length
+        Number of samples drawn, 2 to 1000.
+
+    Each is a trait of the same name, in step with the widget's controls while Python runs.
+
+    Raises
+    ------
+    traitlets.TraitError
+        On a value outside what is named here, at construction or at assignment.
+    """
+
+    _esm = Path(__file__).with_name("kernel_explorer.js")
+    _css = Path(__file__).with_name("kernel_explorer.css")
+
+    init = traitlets.Enum(s4d.INITS, "lin").tag(sync=True)
+    N = traitlets.Int(16).tag(sync=True)
+    dt = traitlets.Float(0.05).tag(sync=True)
+    discretization = traitlets.Enum(s4d.METHODS, "zoh").tag(sync=True)
+    view = traitlets.Enum(("discrete", "continuous"), "discrete").tag(sync=True)
+    length = traitlets.Int(200).tag(sync=True)
+
+    def __init__(
+        self,
+        init: str = "lin",
+        N: int = 16,
+        dt: float = 0.05,
+        discretization: str = "zoh",
+        view: str = "discrete",
+        length: int = 200,
+    ) -> None:
+        super().__init__(init=init, N=N, dt=dt, discretization=discretization, view=view, length=length)
+
+    @traitlets.validate("N")
+    def _check_N(self, proposal: dict[str, Any]) -> int:
+        N = proposal["value"]
+        if not 2 <= N <= N_MAX or N % 2:
+            raise traitlets.TraitError(f"N must be an even number from 2 to {N_MAX}, got {N}")
+        return N
+
+    @traitlets.validate("dt")
+    def _check_dt(self, proposal: dict[str, Any]) -> float:
+        dt = proposal["value"]
+        if not DT_MIN <= dt <= 1:  # also refuses nan
+            raise traitlets.TraitError(f"dt must be a step from {DT_MIN} to 1, got {dt}")
+        return dt
+
+    @traitlets.validate("length")
+    def _check_length(self, proposal: dict[str, Any]) -> int:
+        length = proposal["value"]
+        if not 2 <= length <= LENGTH_MAX:
+            raise traitlets.TraitError(f"length must be from 2 to {LENGTH_MAX} samples, got {length}")
+        return length
+
+    def modes(self) -> Tensor:
+        """The modes 2 Re(c_n b_bar_n a_bar_n^l), (N/2, L) float64; (N, L) for init="real".
+
+        Their sum over n is the kernel. Order: ascending imaginary part; ascending decay for "real".
+        """
+        A, B = self._system()
+        A_bar, B_bar = discretize.diagonal(A, B, self.dt, self.discretization)
+        powers = A_bar[:, None] ** torch.arange(self.length)  # (N/2, L)
+        return 2 * (B_bar[:, None] * powers).real
+
+    def figure(self) -> Figure:
+        """The widget as a still picture, for paper and for pages that run no scripts."""
+        from matplotlib.figure import Figure
+
+        modes = self.modes()
+        A, B = self._system()
+        A_bar, _ = discretize.diagonal(A, B, self.dt, self.discretization)
+        points = (A_bar if self.view == "discrete" else A).to(torch.complex128)
+        drawn = torch.linspace(0, len(modes) - 1, min(DRAWN, len(modes))).add(0.5).int().tolist()
+
+        figure = Figure(figsize=(9, 4.4), layout="constrained")
+        axes = figure.subplot_mosaic([["kernel", "plane"], ["modes", "plane"]], width_ratios=[3, 2])
+        axes["kernel"].plot(modes.sum(0), ".-", color=STYLES[0][0], markersize=3, linewidth=0.8)
+        axes["kernel"].set(ylabel="kernel $K_l$", title=repr(self), xlabel="lag l (samples)")
+        plane, bar = axes["plane"], r"\bar\lambda" if self.view == "discrete" else r"\lambda"
+        plane.plot(points.real, points.imag, ".", color="#57606a")
+        plane.plot(points.real, -points.imag, ".", color="#57606a", markerfacecolor="white")
+        lane = 2.2 * modes[drawn].abs().max()  # one lane for each mode, all to one scale
+        for slot, (n, (color, dash, marker)) in enumerate(zip(drawn, STYLES, strict=False)):
+            axes["modes"].plot(modes[n] / lane - slot, color=color, linestyle=dash, linewidth=1.2)
+            plane.plot(points[n].real, points[n].imag, marker, color=color)
+        axes["modes"].set(xlabel="lag l (samples)", ylabel=f"modes, lanes of ±{lane / 2.2:.3g}")
+        axes["modes"].set_yticks([-slot for slot in range(len(drawn))], [f"n = {n}" for n in drawn])
+        plane.set(xlabel=f"Re ${bar}$", ylabel=f"Im ${bar}$")
+        if self.view == "discrete":
+            circle = torch.polar(torch.ones(200), torch.linspace(0, 2 * torch.pi, 200))
+            plane.fill(circle.real, circle.imag, facecolor="#edf5fb", edgecolor="#aab2bb", zorder=0)
+            plane.set(aspect="equal", title=r"stable: $|\bar\lambda| < 1$")
+        else:
+            left = 1.25 * float(points.real.min())
+            plane.axvspan(left, 0, facecolor="#edf5fb", zorder=0)
+            plane.set(xlim=(left, -0.4 * left), title=r"stable: Re $\lambda < 0$")
+        for ax in axes.values():
+            ax.spines[["top", "right"]].set_visible(False)
+        return figure
+
+    def _system(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues and input weights, (N/2,) each, in the widget's order."""
+        A, B = s4d.initial_eigenvalues(self.init, self.N)
+        order = A.imag.argsort() if A.is_complex() else torch.arange(len(A))
+        return A[order], B[order]
+
+    def __repr__(self) -> str:
+        shown = ("init", "N", "dt", "discretization")
+        return f"KernelExplorer({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(
+            **kwargs
+        )  # text/plain (the repr above) and the widget's view
+        png = io.BytesIO()
+        self.figure().savefig(png, format="png", dpi=110, metadata={"Software": None})
+        return {**data, "image/png": base64.b64encode(png.getvalue()).decode()}, metadata

@@ -68,7 +68,7 @@ def tensor(answer: Any, expected: torch.Tensor, tolerance: float = 1e-5) -> bool
 
 
 def function(
-    answer: Callable[..., Any] | None,
+    answer: Any,
     reference: Callable[..., torch.Tensor],
     cases: Sequence[tuple[Any, ...]],
     tolerance: float = 1e-5,
@@ -123,7 +123,9 @@ def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | 
         return None
     flat = int(gap.argmax())
     where = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
-    return f"entry {list(where)} is {_number(got.flatten()[flat])}, expected {_number(expected.flatten()[flat])}"
+    return (
+        f"entry {list(where)} is {_number(got.flatten()[flat])}, expected {_number(expected.flatten()[flat])}"
+    )
 
 
 def _number(x: torch.Tensor) -> str:

@@ -31,6 +31,8 @@ def causal(u: Tensor, k: Tensor) -> Tensor:
     """
     dtype = _check(u, k)
     L = u.shape[-1]
+    if u.numel() == 0 or k.numel() == 0:  # an empty batch, which not every FFT library takes
+        return u * k.sum(-1, keepdim=True).to(u.dtype)
     k = k[..., :L]
     n = fast_length(L + k.shape[-1] - 1)  # room for the tail, so that nothing wraps around
     with torch.autocast(u.device.type, enabled=False):

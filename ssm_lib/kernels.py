@@ -114,9 +114,7 @@ def diagonal(A: Tensor, B: Tensor, C: Tensor, dt: Tensor, length: int, method: s
     return vandermonde(log_a, w if wide else to_single(w), length)
 
 
-def discrete_log(
-    A: Tensor, B: Tensor, dt: Tensor | float, method: str
-) -> tuple[Tensor, Tensor]:
+def discrete_log(A: Tensor, B: Tensor, dt: Tensor | float, method: str) -> tuple[Tensor, Tensor]:
     """Logarithm of the discrete eigenvalues and the discrete input weights, in double precision.
 
     Parameters

@@ -35,9 +35,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout1d(dropout)
         self.mix = nn.Linear(layer.d_model, 2 * layer.d_model)
 
-    def forward(
-        self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
-    ) -> Tensor:
+    def forward(self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0) -> Tensor:
         """Apply the block to whole sequences.
 
         Parameters
@@ -112,9 +110,7 @@ class SequenceModel(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.decoder = nn.Linear(d_model, d_output)
 
-    def forward(
-        self, u: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
-    ) -> Tensor:
+    def forward(self, u: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0) -> Tensor:
         """Apply the model to whole sequences.
 
         Parameters
@@ -175,6 +171,7 @@ class SequenceModel(nn.Module):
         x = self.encoder(u_t)
         states: list[Tensor] = []
         for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
             x, block_state = block.step(x, None if state is None else state[i], rate)
             states.append(block_state)
         x = self.norm(x)

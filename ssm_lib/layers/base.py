@@ -179,9 +179,7 @@ class SSMLayer(nn.Module):
         return state
 
 
-def _check_lengths(
-    lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device
-) -> Tensor:
+def _check_lengths(lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device) -> Tensor:
     lengths = torch.as_tensor(lengths)
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")

@@ -1,0 +1,76 @@
+"""Shared by all tests: where the book is, and which browser there is."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+left_out = pytest.StashKey[int]()
+
+
+def find_browser() -> str | None:
+    """A Chromium of this machine: CHROMIUM names one, else the usual places are searched."""
+    if chosen := os.environ.get("CHROMIUM"):
+        return chosen
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the browser tests out where there is no browser, unless REQUIRE_BROWSER=1 demands them."""
+    if find_browser() or os.environ.get("REQUIRE_BROWSER") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason="no Chromium found"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "no Chromium found" in str(r.longrepr)]
+    if skipped:
+        terminalreporter.section("browser tests left out")
+        terminalreporter.line(
+            f"{len(skipped)} tests in a real browser were left out: no Chromium or Chrome was found. "
+            "Install one (Debian, Ubuntu: apt install chromium) or name it with CHROMIUM=/path/to/browser; "
+            "REQUIRE_BROWSER=1 makes a missing browser a failure."
+        )
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The built book."""
+    if not (HTML / "index.html").is_file():
+        pytest.fail("the book is not built: run make book (make test does it by itself)")
+    return HTML
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Numbers computed with the original implementations: {key: tensor}."""
+    with np.load(Path(__file__).parent / "reference" / "original_implementations.npz") as numbers:
+        return {key: torch.from_numpy(numbers[key]) for key in numbers.files}
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Each test starts from the same random numbers, whatever ran before it."""
+    torch.manual_seed(0)

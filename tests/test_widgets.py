@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import traitlets
+from conftest import find_browser
 
 from ssm_lib import discretize, hippo, kernels
 from ssm_lib.layers import s4d
@@ -177,3 +178,110 @@ def test_wrong_settings_say_what_was_expected(setting, message):
 def test_unknown_setting():
     with pytest.raises(TypeError, match="initialization"):
         KernelExplorer(initialization="lin")
+
+
+# As anywidget does it: every widget imports the module anew, from a blob, and gets a model.
+START = """async ([source, css, settings]) => {
+  document.head.append(Object.assign(document.createElement("style"), {textContent: css}));
+  window.widgets = await Promise.all(settings.map(async (state) => {
+    const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+    const {default: widget} = await import(url);
+    const listeners = [];
+    const model = {
+      get: (name) => state[name],
+      set(name, value) {
+        state[name] = value;
+        listeners.filter((l) => l[0] === `change:${name}`).forEach((l) => l[1]());
+      },
+      save_changes() { model.saved = {...state}; },
+      on: (event, call) => listeners.push([event, call]),
+      off: (event, call) => listeners.splice(listeners.findIndex((l) => l[0] === event && l[1] === call), 1),
+    };
+    const el = document.body.appendChild(document.createElement("div"));
+    return {model, el, listeners, dispose: widget.render({model, el})};
+  }));
+}"""
+
+
+@pytest.fixture
+def page():
+    """A page with two widgets, S4D-Lin and S4D-LegS, and no Python behind them."""
+    path = find_browser()
+    if not path:
+        pytest.fail("REQUIRE_BROWSER=1, and there is no Chromium: apt install chromium, or set CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    names = ("init", "N", "dt", "discretization", "view", "length")
+    widgets = [KernelExplorer("lin", 16, 0.05), KernelExplorer("legs", 16, 0.05)]
+    settings = [{name: getattr(widget, name) for name in names} for widget in widgets]
+    state = widgets[0].get_state()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        page = browser.new_page(viewport={"width": 340, "height": 800})
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.set_content("<!doctype html><html lang='en'><body style='margin: 0'></body></html>")
+        page.evaluate(START, [state["_esm"], state["_css"], settings])
+        yield page
+        browser.close()
+    assert not errors
+
+
+@pytest.mark.browser
+def test_controls_move_their_own_widget_and_tell_python(page):
+    first, second = page.locator(".ssm-kernel-explorer").all()
+    curve, other = (w.locator(".kernel-curve").get_attribute("d") for w in (first, second))
+    assert curve != other
+
+    def changed():
+        nonlocal curve
+        before, curve = curve, first.locator(".kernel-curve").get_attribute("d")
+        return before != curve
+
+    first.locator("input[name=dt]").focus()
+    page.keyboard.press("ArrowRight")
+    assert changed()
+    assert page.evaluate("widgets[0].model.saved.dt") == 0.0525  # three digits: what is shown is what is used
+    assert first.locator("input[name=dt]").get_attribute("aria-valuetext") == "0.0525"
+    first.locator("input[name=N]").focus()
+    page.keyboard.press("ArrowRight")
+    assert changed()
+    assert page.evaluate("widgets[0].model.saved.N") == 18
+    first.locator("select[name=init]").select_option("inv")
+    assert changed()
+    first.locator("input[name=discretization][value=zoh]").focus()
+    page.keyboard.press("ArrowRight")
+    assert changed()
+    assert page.evaluate("widgets[0].model.saved.discretization") == "bilinear"
+    description = first.locator(".ke-plane desc").text_content()
+    first.locator("input[name=view][value=continuous]").check()
+    assert first.locator(".ke-plane desc").text_content() != description
+    assert second.locator(".kernel-curve").get_attribute("d") == other
+    assert second.locator("input[name=discretization][value=zoh]").is_checked()
+
+
+@pytest.mark.browser
+def test_widget_follows_python_and_stops_when_disposed(page):
+    first = page.locator(".ssm-kernel-explorer").first
+    page.evaluate("widgets[0].model.set('N', 64)")
+    assert first.locator("input[name=N]").input_value() == "64"
+    readout = first.locator(".ke-readout").text_content()
+    assert "1/e in 40 samples" in readout
+    assert "4.87 rad per sample" in readout
+    assert "Aliased" in readout
+    page.evaluate("widgets[0].dispose()")
+    assert page.evaluate("widgets[0].listeners.length") == 0
+    page.evaluate("widgets[0].model.set('N', 2)")
+    assert first.locator("input[name=N]").input_value() == "64"
+
+
+@pytest.mark.browser
+def test_two_widgets_share_no_id_and_fit_a_phone(page):
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids)) > 10
+    referred = page.evaluate(
+        "[...document.querySelectorAll('[aria-labelledby], [for]')]"
+        ".flatMap((e) => (e.getAttribute('aria-labelledby') ?? e.getAttribute('for')).split(' '))"
+    )
+    assert set(referred) <= set(ids)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 340

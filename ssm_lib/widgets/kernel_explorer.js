@@ -39,7 +39,7 @@ export function eigenvalues(init, N) {
       const im = (n) => (N / Math.PI) * (N / (2 * n + 1) - 1);
       cache.set(key, half.reverse().map((n) => ({re: -0.5, im: im(n), b: 1})));
     } else if (init === "real") cache.set(key, Array.from({length: N}, (_, n) => ({re: -(n + 1), im: 0, b: 1})));
-    else throw new Error(`init is "${init}"; expected one of ${Object.keys(INITS).join(", ")}`);
+    else throw new Error(`init is "${init}"; expected one of ${Object.keys(INITS)}`);
   }
   return cache.get(key);
 }
@@ -55,8 +55,8 @@ export function discretize(lambdas, dt, method) {
       const [gr, gi] = divide(dt * b, 0, 1 - x / 2, -y / 2);
       return {re: lr, im: li, gainRe: gr, gainIm: gi};
     }
-    if (method !== "zoh") throw new Error(`discretization is "${method}"; expected one of ${Object.keys(METHODS).join(", ")}`);
-    const [er, ei] = [Math.expm1(x) * Math.cos(y) - 2 * Math.sin(y / 2) ** 2, Math.exp(x) * Math.sin(y)]; // e^{Δλ} − 1
+    if (method !== "zoh") throw new Error(`discretization is "${method}"; expected zoh or bilinear`);
+    const er = Math.expm1(x) * Math.cos(y) - 2 * Math.sin(y / 2) ** 2, ei = Math.exp(x) * Math.sin(y); // e^{Δλ} − 1
     const [gr, gi] = divide(er * b, ei * b, re, im);
     return {re: Math.exp(x) * Math.cos(y), im: ei, gainRe: gr, gainIm: gi};
   });
@@ -92,10 +92,11 @@ export function summary(init, N, dt, method) {
 
 // ---- drawing ------------------------------------------------------------------------------------------------
 
+const TRAITS = ["init", "N", "dt", "discretization", "view", "length"];
 const DRAWN = 5; // modes drawn and marked, spread evenly over the index: more are not legible
 const MARKS = [ // one shape for each drawn mode, inside radius 1
-  "M-1 0A1 1 0 1 1 1 0A1 1 0 1 1 -1 0Z", "M-.9 -.9H.9V.9H-.9Z", "M0 -1.15L1.1 .8H-1.1Z", "M0 -1.25L1.25 0L0 1.25L-1.25 0Z",
-  "M0 1.15L1.1 -.8H-1.1Z"];
+  "M-1 0A1 1 0 1 1 1 0A1 1 0 1 1 -1 0Z", "M-.9 -.9H.9V.9H-.9Z", "M0 -1.15L1.1 .8H-1.1Z",
+  "M0 -1.25L1.25 0L0 1.25L-1.25 0Z", "M0 1.15L1.1 -.8H-1.1Z"];
 const shown = (count) => count <= DRAWN ? [...Array(count).keys()]
   : Array.from({length: DRAWN}, (_, i) => Math.round(i * (count - 1) / (DRAWN - 1)));
 
@@ -111,8 +112,8 @@ const s = build((tag) => document.createElementNS("http://www.w3.org/2000/svg", 
 const minus = (text) => text.replace(/^-/, "−");
 const fmt = (x, digits = 3) => {
   const a = Math.abs(x), rounded = Number(x.toPrecision(digits));
-  return minus(a >= 1e6 || (a > 0 && a < 1e-4) ? rounded.toExponential().replace("e+", "e") : rounded.toLocaleString("en-US",
-    {maximumFractionDigits: 8}));
+  return minus(a >= 1e6 || (a > 0 && a < 1e-4) ? rounded.toExponential().replace("e+", "e")
+    : rounded.toLocaleString("en-US", {maximumFractionDigits: 8}));
 };
 
 function ticks(low, high, count) {
@@ -133,7 +134,7 @@ function label(text, attributes) {
 
 // Axes in a box: quiet grid lines, tick labels, titles. Returns the layer to draw on and the two scales.
 function axes(svg, width, height, x, y) {
-  const box = {left: 54, right: width - 10, top: 24, bottom: height - 34};
+  const box = {left: 60, right: width - 10, top: 24, bottom: height - 34};
   const sx = (v) => box.left + (v - x.low) / (x.high - x.low) * (box.right - box.left);
   const sy = (v) => box.bottom - (v - y.low) / (y.high - y.low) * (box.bottom - box.top);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -160,36 +161,42 @@ function axes(svg, width, height, x, y) {
   return {g, sx, sy, box};
 }
 
-const range = (arrays) => {
-  const low = Math.min(0, ...arrays.map((a) => Math.min(...a))), high = Math.max(0, ...arrays.map((a) => Math.max(...a)));
+const range = (values) => {
+  const low = Math.min(0, ...values), high = Math.max(0, ...values);
   return {low: low - (low < 0 ? 0.06 : 0) * (high - low), high: high + 0.06 * (high - low)};
 };
 const line = (values, sx, sy) => "M" + Array.from(values, (v, l) => `${sx(l).toFixed(2)} ${sy(v).toFixed(2)}`).join("L");
 const mark = (slot, x, y, size, extra = "") => s("path", {class: `ke-mark ke-m${slot} ${extra}`, d: MARKS[slot],
   transform: `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${size})`});
 
-function drawKernel(svg, width, state) {
-  const K = state.kernel, y = range([K]);
-  const {g, sx, sy, box} = axes(svg, width, 210, {low: 0, high: K.length, title: "lag l (samples)"}, {...y, title: "kernel K_l"});
-  const curve = line(K, sx, sy);
+function drawKernel(svg, width, {kernel: K}) {
+  const {g, sx, sy, box} = axes(svg, width, 210, {low: 0, high: K.length, title: "lag l (samples)"},
+    {...range(K), title: "kernel K_l"});
+  const curve = line(K, sx, sy), spacing = (box.right - box.left) / K.length;
   const dots = Array.from(K, (v, l) => `M${sx(l).toFixed(2)} ${sy(v).toFixed(2)}h0`).join("");
-  g.append(s("path", {class: "ke-area", d: `${curve}L${sx(K.length - 1)} ${sy(0)}H${sx(0)}Z`}), s("path", {class: "kernel-curve", d: curve}),
-    s("path", {class: "kernel-samples", d: dots, "stroke-width": Math.min(4, Math.max(1.5, 1.4 * (box.right - box.left) / K.length))}));
-  return `K starts at ${fmt(K[0])}; largest ${fmt(Math.max(...K))}, smallest ${fmt(Math.min(...K))} over ${K.length} samples.`;
+  g.append(s("path", {class: "ke-area", d: `${curve}L${sx(K.length - 1)} ${sy(0)}H${sx(0)}Z`}),
+    s("path", {class: "kernel-curve", d: curve}),
+    s("path", {class: "kernel-samples", d: dots, "stroke-width": Math.min(4, Math.max(1.5, 1.4 * spacing))}));
+  return `K starts at ${fmt(K[0])}; largest ${fmt(Math.max(...K))}, smallest ${fmt(Math.min(...K))}, `
+    + `over ${K.length} samples.`;
 }
 
-function drawModes(svg, width, state) { // one lane for each mode, all to one scale: curves that overlap cannot be told apart
+// One lane for each mode, all to one scale: curves that overlap cannot be told apart.
+function drawModes(svg, width, state) {
   const drawn = state.drawn.map((n) => state.modes[n]), total = state.modes.length;
   const top = Math.max(...drawn.flatMap((mode) => [Math.max(...mode), -Math.min(...mode)]));
-  const {g, sx, sy} = axes(svg, width, 58 + 34 * drawn.length, {low: 0, high: state.length, title: "lag l (samples)"},
-    {low: -drawn.length, high: 0, lanes: true, title: `modes 2 Re(c_n b̄_n λ̄_nˡ), lanes of ±${fmt(top)}${total > DRAWN ? `, ${DRAWN} of ${total}` : ""}`});
+  const title = `modes${width < 360 ? "" : " 2 Re(c_n b̄_n λ̄_nˡ)"}, lanes of ±${fmt(top)}`;
+  const {g, sx, sy} = axes(svg, width, 58 + 34 * drawn.length,
+    {low: 0, high: state.length, title: "lag l (samples)"},
+    {low: -drawn.length, high: 0, lanes: true, title: title + (total > DRAWN ? `, ${DRAWN} of ${total}` : "")});
   drawn.forEach((mode, slot) => {
     const middle = -slot - 0.5;
     g.append(s("path", {class: "ke-zero", d: `M${sx(0)} ${sy(middle)}H${sx(state.length)}`}), mark(slot, 7, sy(middle), 4),
-      s("text", {class: "ke-tick", x: 49, y: sy(middle) + 4, "text-anchor": "end"}, `n = ${state.drawn[slot]}`),
+      s("text", {class: "ke-tick", x: 55, y: sy(middle) + 4, "text-anchor": "end"}, `n = ${state.drawn[slot]}`),
       s("path", {class: `mode-curve ke-m${slot}`, d: line(mode.map((v) => middle + 0.46 * v / top), sx, sy)}));
   });
-  return `${drawn.length} of ${total} modes, n = ${state.drawn.join(", ")}; they start at ${drawn.map((mode) => fmt(mode[0])).join(", ")}.`;
+  return `${drawn.length} of ${total} modes, n = ${state.drawn.join(", ")}; they start at `
+    + `${drawn.map((mode) => fmt(mode[0])).join(", ")}.`;
 }
 
 function drawPlane(svg, width, state) {
@@ -202,32 +209,41 @@ function drawPlane(svg, width, state) {
     Object.assign(x, {low: -1.25 * farLeft, high: 0.5 * farLeft, title: "Re λ"});
     Object.assign(y, {low: -1.1 * farUp, high: 1.1 * farUp, title: "Im λ"});
     x.shade = (g, sx, sy, box) => {
-      g.append(s("rect", {class: "ke-stable", x: box.left, y: box.top, width: sx(0) - box.left, height: box.bottom - box.top}));
-      if (state.method !== "zoh" || bound > y.high) return;
-      for (const v of [bound, -bound]) g.append(s("path", {class: "ke-limit", d: `M${box.left} ${sy(v)}H${box.right}`}));
+      const size = {width: sx(0) - box.left, height: box.bottom - box.top};
+      g.append(s("rect", {class: "ke-stable", x: box.left, y: box.top, ...size}));
+      if (state.method !== "zoh" || bound > y.high) return; // only ZOH aliases: beyond ±π/Δ
+      for (const v of [bound, -bound]) {
+        g.append(s("path", {class: "ke-limit", d: `M${box.left} ${sy(v)}H${box.right}`}));
+      }
       g.append(s("text", {class: "ke-tick", x: box.right - 4, y: sy(bound) - 4, "text-anchor": "end"}, "π/Δ"));
     };
   }
-  const {g, sx, sy, box} = axes(svg, side, side - 6, x, y); // 64 px of margins across, 58 down: a square
+  const {g, sx, sy, box} = axes(svg, side, side - 12, x, y); // 70 px of margins across, 58 down: a square
   g.append(s("text", {class: "ke-note", x: sx(0) - 8, y: continuous ? box.bottom - 10 : sy(0) - 8, "text-anchor": "end"},
     continuous ? "stable: Re λ < 0" : "stable: |λ̄| < 1"));
-  const put = (z, n, sign) => {
-    const slot = state.drawn.indexOf(n), [px, py] = [sx(z.re), sy(sign * z.im)];
-    if (slot < 0) g.append(s("circle", {class: `eigenvalue ke-dot ${sign < 0 ? "ke-conjugate" : ""}`, cx: px, cy: py, r: 2.6}));
-    else g.append(mark(slot, px, py, 4.4, `eigenvalue ${sign < 0 ? "ke-conjugate" : ""}`));
-    if (state.aliased[n] && sign > 0) g.append(s("path", {class: "ke-cross", d: `M${px - 6} ${py - 6}l12 12m0 -12l-12 12`}));
+  const put = (z, n, sign) => { // sign −1: the conjugate, drawn hollow
+    const slot = state.drawn.indexOf(n), px = sx(z.re), py = sy(sign * z.im);
+    const kind = `eigenvalue ${sign < 0 ? "ke-conjugate" : ""}`;
+    if (slot < 0) g.append(s("circle", {class: `ke-dot ${kind}`, cx: px, cy: py, r: 2.6}));
+    else g.append(mark(slot, px, py, 4.4, kind));
+    if (state.aliased[n] && sign > 0) {
+      g.append(s("path", {class: "ke-cross", d: `M${px - 6} ${py - 6}l12 12m0 -12l-12 12`}));
+    }
   };
   points.forEach((z, n) => { if (state.lambdas[n].im !== 0) put(z, n, -1); });
-  [...points.keys()].sort((a, b) => state.drawn.includes(a) - state.drawn.includes(b)).forEach((n) => put(points[n], n, 1));
-  const count = `${points.length} eigenvalues${farUp > 1 || state.init !== "real" ? " (conjugates drawn hollow)" : ""}`;
-  return continuous
-    ? `${count}, all left of the imaginary axis; real parts down to ${fmt(-farLeft)}, imaginary parts up to ${fmt(Math.max(...points.map((z) => z.im)))}.`
-    : `${count}, all inside the unit circle; largest modulus ${fmt(state.radius, 4)}; ${state.aliased.filter(Boolean).length} aliased.`;
+  const order = [...points.keys()].sort((a, b) => state.drawn.includes(a) - state.drawn.includes(b)); // marks on top
+  order.forEach((n) => put(points[n], n, 1));
+  const count = `${points.length} eigenvalues${state.init === "real" ? "" : " (their conjugates drawn hollow)"}, all `;
+  const highest = fmt(Math.max(...points.map((z) => z.im))), aliased = state.aliased.filter(Boolean).length;
+  return count + (continuous
+    ? `left of the imaginary axis; real parts down to ${fmt(-farLeft)}, imaginary parts up to ${highest}.`
+    : `inside the unit circle; largest modulus ${fmt(state.radius, 4)}; ${aliased} aliased.`);
 }
 
 function choices(name, legend, options) {
-  return h("fieldset", {class: "ke-field"}, h("legend", {}, legend), h("div", {class: "ke-choices"},
-    ...Object.entries(options).map(([value, text]) => h("label", {}, h("input", {type: "radio", name, value}), h("span", {}, text)))));
+  const radio = ([value, text]) => h("label", {}, h("input", {type: "radio", name, value}), h("span", {}, text));
+  return h("fieldset", {class: "ke-field"}, h("legend", {}, legend),
+    h("div", {class: "ke-choices"}, ...Object.entries(options).map(radio)));
 }
 
 function slider(id, name, text, min, max, step) {
@@ -236,15 +252,18 @@ function slider(id, name, text, min, max, step) {
 }
 
 function chart(id, name) { // an SVG with its own title and description, both kept up to date
-  return s("svg", {class: `ke-chart ke-${name}`, role: "img", "aria-labelledby": `${id}-${name}-title ${id}-${name}-desc`},
+  const described = {role: "img", "aria-labelledby": `${id}-${name}-title ${id}-${name}-desc`};
+  return s("svg", {class: `ke-chart ke-${name}`, ...described},
     s("title", {id: `${id}-${name}-title`}), s("desc", {id: `${id}-${name}-desc`}));
 }
 
-export function render({model, el}) {
+function render({model, el}) {
   const id = `ke-${Math.random().toString(36).slice(2, 10)}`; // each view has its own module: a counter would repeat
   const charts = Object.fromEntries(["kernel", "modes", "plane"].map((name) => [name, chart(id, name)]));
   const readout = h("p", {class: "ke-readout", "aria-live": "polite"});
-  const select = h("select", {id: `${id}-init`, name: "init"}, ...Object.entries(INITS).map(([value, text]) => h("option", {value}, text)));
+  const options = Object.entries(INITS).map(([value, text]) => h("option", {value}, text));
+  const select = h("select", {id: `${id}-init`, name: "init"}, ...options);
+  const views = choices("view", "Eigenvalues", {discrete: "discrete λ̄", continuous: "continuous λ"});
   const form = h("form", {}, // radio buttons of the same name are grouped by their form: two widgets stay apart
     h("div", {class: "ke-controls"},
       h("div", {class: "ke-field"}, h("label", {for: `${id}-init`}, "Initialization"), select),
@@ -252,40 +271,42 @@ export function render({model, el}) {
       choices("discretization", "Discretization", METHODS)),
     h("div", {class: "ke-panels"},
       h("div", {class: "ke-time"}, charts.kernel, charts.modes),
-      h("div", {class: "ke-space"}, choices("view", "Eigenvalues", {discrete: "discrete λ̄", continuous: "continuous λ"}), charts.plane)),
+      h("div", {class: "ke-space"}, views, charts.plane)),
     readout);
   el.append(h("div", {class: "ssm-kernel-explorer", role: "group", "aria-label": "Kernel explorer"}, form));
 
   const draw = () => {
-    const [init, N, dt, method, view, length] = ["init", "N", "dt", "discretization", "view", "length"].map((name) => model.get(name));
+    const [init, N, dt, method, view, length] = TRAITS.map((name) => model.get(name));
     const {elements} = form, lambdas = eigenvalues(init, N);
     [elements.init.value, elements.N.value, elements.discretization.value, elements.view.value] = [init, N, method, view];
     if (Math.abs(10 ** elements.dt.value / dt - 1) > 6e-3) elements.dt.value = Math.log10(dt);
     elements.dt.setAttribute("aria-valuetext", fmt(dt));
     form.querySelector("[data-value=N]").textContent = N;
     form.querySelector("[data-value=dt]").textContent = fmt(dt);
-    const state = {init, dt, method, view, length, lambdas, drawn: shown(lambdas.length), ...summary(init, N, dt, method),
-      discrete: discretize(lambdas, dt, method), modes: modes(init, N, dt, method, length), kernel: kernel(init, N, dt, method, length)};
+    const state = {init, dt, method, view, length, lambdas, drawn: shown(lambdas.length),
+      discrete: discretize(lambdas, dt, method), modes: modes(init, N, dt, method, length),
+      kernel: kernel(init, N, dt, method, length), ...summary(init, N, dt, method)};
     const setting = `${INITS[init]}, N = ${N}, Δ = ${fmt(dt)}, ${METHODS[method]}`;
     const show = (name, title, drawing) => {
       charts[name].querySelector("title").textContent = `${title}: ${setting}`;
-      charts[name].querySelector("desc").textContent = drawing(charts[name], Math.max(240, charts[name].parentNode.clientWidth || 480), state);
+      const width = Math.max(240, charts[name].parentNode.clientWidth || 480); // 480: not yet on the page
+      charts[name].querySelector("desc").textContent = drawing(charts[name], width, state);
     };
     show("kernel", "Kernel over lag", drawKernel);
     show("modes", "Modes over lag", drawModes);
     show("plane", view === "discrete" ? "Discrete eigenvalues" : "Continuous eigenvalues", drawPlane);
     const aliased = state.aliased.filter(Boolean).length;
-    const zoh = method === "zoh";
-    readout.replaceChildren(`Slowest mode: falls to 1/e in ${fmt(state.decay)} samples = ${zoh ? "1/(|Re λ| Δ)" : "−1/ln|λ̄|"}. `
-      + `Fastest: ${fmt(state.phase)} rad per sample = ${zoh ? "ω Δ" : "arg λ̄"}. `,
-    ...(aliased ? [h("strong", {}, `Aliased (×): ω\u00a0Δ\u00a0>\u00a0π; modes that look slower than they are: ${aliased} of ${lambdas.length}.`)] : []));
+    const notice = `Aliased (×): ω\u00a0Δ\u00a0>\u00a0π; modes that look slower than they are: ${aliased} of ${lambdas.length}.`;
+    const [decay, phase] = method === "zoh" ? ["1/(|Re λ|\u00a0Δ)", "ω\u00a0Δ"] : ["−1/ln|λ̄|", "arg\u00a0λ̄"];
+    readout.replaceChildren(`Slowest mode: falls to 1/e in ${fmt(state.decay)} samples = ${decay}. `
+      + `Fastest: ${fmt(state.phase)} rad per sample = ${phase}. `, ...(aliased ? [h("strong", {}, notice)] : []));
   };
   const onInput = ({target}) => {
     const value = {N: () => Number(target.value), dt: () => Number((10 ** Number(target.value)).toPrecision(3))}[target.name];
     model.set(target.name, value ? value() : target.value);
     model.save_changes();
   };
-  const events = ["init", "N", "dt", "discretization", "view", "length"].map((name) => `change:${name}`);
+  const events = TRAITS.map((name) => `change:${name}`);
   form.addEventListener("input", onInput);
   form.addEventListener("submit", (event) => event.preventDefault());
   events.forEach((event) => model.on(event, draw));

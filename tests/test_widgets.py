@@ -124,6 +124,13 @@ def test_still_picture_has_the_same_numbers(init, method):
     assert_near(widget.modes().sum(0), K[0], "kernel of the picture")
 
 
+@pytest.mark.parametrize("init", s4d.INITS)
+@pytest.mark.parametrize("method", s4d.METHODS)
+def test_still_picture_numbers_the_modes_as_the_browser_does(browser_numbers, init, method):
+    modes = KernelExplorer(init, 16, 1.0, method).modes()
+    assert_near(browser_numbers[init, 16, 1.0, method, LENGTH]["modes"], modes, "modes of the picture")
+
+
 @pytest.mark.parametrize("view", ["discrete", "continuous"])
 def test_mime_bundle_has_the_widget_a_picture_and_a_stable_text(view):
     widget = KernelExplorer("lin", 16, 0.05, "zoh", view=view)

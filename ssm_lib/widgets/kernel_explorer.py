@@ -157,10 +157,10 @@ class KernelExplorer(anywidget.AnyWidget):
         shown = ("init", "N", "dt", "discretization")
         return f"KernelExplorer({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = super()._repr_mimebundle_(
-            **kwargs
-        )  # text/plain (the repr above) and the widget's view
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        bundle = super()._repr_mimebundle_(**kwargs)  # text/plain (the repr above) and the widget's view
+        assert bundle is not None  # only a widget without a view has none
+        data, metadata = bundle
         png = io.BytesIO()
         self.figure().savefig(png, format="png", dpi=110, metadata={"Software": None})
         return {**data, "image/png": base64.b64encode(png.getvalue()).decode()}, metadata

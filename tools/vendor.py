@@ -27,8 +27,9 @@ PACKAGES = [
     }),
     ("requirejs", "2.3.8", PAGES, {"require.js": "."}),
     ("@jupyter-widgets/html-manager", "1.0.15", PAGES, {
-        "dist/embed-amd.js": "html-manager",
-        "dist/*.woff2": "html-manager",
+        # where its own script looks for its fonts, from RequireJS's baseUrl
+        "dist/embed-amd.js": "widgets/@jupyter-widgets/html-manager/dist",
+        "dist/*.woff2": "widgets/@jupyter-widgets/html-manager/dist",
     }),
     ("axe-core", "4.14.1", TESTS, {"axe.min.js": ".", "LICENSE": "axe-core"}),
 ]  # fmt: skip

@@ -1,0 +1,18 @@
+// From disk a browser may not fetch other pages, so search lists its hits without their summaries.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
+// A control's name for a screen reader must hold the text that is seen; the theme's own labels differ from it.
+function nameControls() {
+  for (const control of document.querySelectorAll(".search-button__button, details > summary")) {
+    if (control.textContent.trim()) control.removeAttribute("aria-label");
+  }
+  for (const icon of document.querySelectorAll(".theme-switch-button .theme-switch")) {
+    for (const name of ["title", "role", "aria-labelledby"]) icon.removeAttribute(name);
+    icon.setAttribute("aria-hidden", "true");
+    icon.querySelector("title")?.remove();
+  }
+}
+document.addEventListener("DOMContentLoaded", nameControls);
+window.addEventListener("load", nameControls); // again: icons have become SVGs by then

@@ -116,7 +116,8 @@ async def execute(path: Path, root: Path, cache, slots: asyncio.Semaphore) -> st
             record_timing=False,
         )
         try:
-            await client.async_execute()
+            with (root / "_build" / "kernels.log").open("a") as log:  # what kernels say outside of any cell
+                await client.async_execute(stderr=log)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             say(f"chapters: {name} FAILED after {time.monotonic() - start:.1f} s")
             return describe_failure(path, root, notebook, error)

@@ -185,7 +185,7 @@ function drawKernel(svg, width, {kernel: K}) {
 function drawModes(svg, width, state) {
   const drawn = state.drawn.map((n) => state.modes[n]), total = state.modes.length;
   const top = Math.max(...drawn.flatMap((mode) => [Math.max(...mode), -Math.min(...mode)]));
-  const title = `modes${width < 360 ? "" : " 2 Re(c_n b̄_n λ̄_nˡ)"}, lanes of ±${fmt(top)}`;
+  const title = `modes${width < 330 ? "" : " 2 Re(c_n b̄_n λ̄_nˡ)"}, lanes of ±${fmt(top)}`;
   const {g, sx, sy} = axes(svg, width, 58 + 34 * drawn.length,
     {low: 0, high: state.length, title: "lag l (samples)"},
     {low: -drawn.length, high: 0, lanes: true, title: title + (total > DRAWN ? `, ${DRAWN} of ${total}` : "")});

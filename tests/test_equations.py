@@ -57,7 +57,9 @@ def test_this_book_has_equations(root):
 
 
 def test_generated_page_is_current(root, html):
-    assert (root / "book" / "equations.md").read_text(encoding="utf8") == equations.page_text(equations.read(root))
+    assert (root / "book" / "equations.md").read_text(encoding="utf8") == equations.page_text(
+        equations.read(root)
+    )
 
 
 def test_both_sides_are_read(scratch):
@@ -82,7 +84,10 @@ def test_dollar_math_and_titled_roles_are_read(scratch):
     ("docstring", "expected"),
     [
         ("Do.\n\nEquation: eq-a (One 2020, Eq. 1)", {"eq-a": "One 2020, Eq. 1"}),
-        ("Do.\n\nEquation: eq-a, eq-b (One 2020, Eqs. 1-2)", {"eq-a": "One 2020, Eqs. 1-2", "eq-b": "One 2020, Eqs. 1-2"}),
+        (
+            "Do.\n\nEquation: eq-a, eq-b (One 2020, Eqs. 1-2)",
+            {"eq-a": "One 2020, Eqs. 1-2", "eq-b": "One 2020, Eqs. 1-2"},
+        ),
         ("Do.\n\nEquations: eq-a (One, 1), eq-b (Two, 2)", {"eq-a": "One, 1", "eq-b": "Two, 2"}),
         ("Do.\n\nEquation: eq-a (One, 1)\nEquation: eq-b", {"eq-a": "One, 1", "eq-b": ""}),
         ("Do.\n\nSee eq-a in the text.", {}),

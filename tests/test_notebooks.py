@@ -39,7 +39,9 @@ def test_every_notebook_is_a_chapter(root):
 
 def test_stripped(path, notebook):
     """Outputs made 3,000 lines of diff for three small notebooks; `nbstripout --keep-id` removes them."""
-    assert set(notebook.metadata) <= {"kernelspec", "language_info", "title", "mystnb"}, sorted(notebook.metadata)
+    assert set(notebook.metadata) <= {"kernelspec", "language_info", "title", "mystnb"}, sorted(
+        notebook.metadata
+    )
     assert notebook.metadata.kernelspec.name == "python3"
     for number, cell in enumerate(code_cells(notebook), 1):
         if not cell.source.startswith(KEEPS_OUTPUT):
@@ -47,7 +49,9 @@ def test_stripped(path, notebook):
             assert cell.execution_count is None, f"code cell {number} has an execution count"
         else:
             kinds = {output.output_type for output in cell.outputs}
-            assert kinds <= {"stream", "execute_result"}, f"code cell {number}: only text is kept, not {kinds}"
+            assert kinds <= {"stream", "execute_result"}, (
+                f"code cell {number}: only text is kept, not {kinds}"
+            )
             assert cell.outputs, f"code cell {number} says {KEEPS_OUTPUT} and has none"
         assert set(cell.metadata) <= {"tags", "mystnb"}, f"code cell {number}: {sorted(cell.metadata)}"
 
@@ -72,7 +76,9 @@ def test_drawings_have_alt_text(notebook):
     for number, cell in enumerate(code_cells(notebook), 1):
         if re.search(r"\bplots\.\w+\(|plt\.show\(", cell.source):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-            assert len(alt.split()) >= 5, f"code cell {number} draws: say what is seen in metadata.mystnb.image.alt"
+            assert len(alt.split()) >= 5, (
+                f"code cell {number} draws: say what is seen in metadata.mystnb.image.alt"
+            )
 
 
 def test_images_in_prose_have_alt_text(root, notebook):
@@ -94,14 +100,18 @@ def test_cells_are_few_and_short(path, notebook):
 
 def test_exercises_have_solutions(path, notebook):
     text = prose(notebook)
-    exercises = re.findall(r"^(?:```|:::+)\{exercise(?:-start)?\}[^\n]*\n(?::\S[^\n]*\n)*?:label: *(\S+)", text, re.M)
+    exercises = re.findall(
+        r"^(?:```|:::+)\{exercise(?:-start)?\}[^\n]*\n(?::\S[^\n]*\n)*?:label: *(\S+)", text, re.M
+    )
     solutions = dict(
         re.findall(r"^(?:```|:::+)\{solution(?:-start)?\} *(\S+)\n((?::\S[^\n]*\n)*)", text, re.M)
     )  # fmt: skip
     assert 4 <= len(exercises) <= 6, f"{path.name} has {len(exercises)} exercises: {exercises}"
     assert set(exercises) == set(solutions), f"without a solution: {set(exercises) - set(solutions)}"
     for label, options in solutions.items():
-        assert re.search(r"^:class:.*\bdropdown\b", options, re.M), f"the solution of {label} is not a dropdown"
+        assert re.search(r"^:class:.*\bdropdown\b", options, re.M), (
+            f"the solution of {label} is not a dropdown"
+        )
 
 
 def test_no_widget_state_is_committed(path):

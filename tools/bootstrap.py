@@ -37,9 +37,12 @@ def pip(python: Path, log: Path, *arguments: str) -> tuple[bool, str]:
     command = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
     environment = os.environ | {"PYTHONUNBUFFERED": "1", "PIP_PROGRESS_BAR": "off"}
     lines, packages, shown = [], 0, time.monotonic()
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process, log.open("a", encoding="utf8") as out:
+    with (
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process,
+        log.open("a", encoding="utf8") as out,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             out.write(line)
@@ -48,7 +51,9 @@ def pip(python: Path, log: Path, *arguments: str) -> tuple[bool, str]:
             if packages and line.startswith("Installing collected packages"):
                 say(f"         unpacking {packages} packages")
             elif packages and time.monotonic() - shown > 15:
-                say(f"         {packages} packages so far ({line.split()[1] if ' ' in line.strip() else '…'})")
+                say(
+                    f"         {packages} packages so far ({line.split()[1] if ' ' in line.strip() else '…'})"
+                )
                 shown = time.monotonic()
     return process.returncode == 0, "".join(lines)
 

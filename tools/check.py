@@ -1,4 +1,4 @@
-"""`make test`: the book built if needed, then every test: library, notebooks, pages, and the browser where there is one."""
+"""`make test`: the book built if needed, then every test: library, notebooks, pages, and a browser if there is one."""
 
 import os
 import subprocess
@@ -22,7 +22,11 @@ def main(arguments: list[str]) -> int:
     environment = os.environ | execute.ENVIRONMENT | {"PYTHONPATH": str(book.ROOT), "MPLBACKEND": "agg"}
     command = [sys.executable, "-m", "pytest", *COMMAND, *FOLDERS, *arguments]
     done = subprocess.run(command, cwd=book.ROOT, env=environment)
-    say("tests:   passed" if done.returncode == 0 else f"tests:   FAILED (pytest's exit status {done.returncode})")
+    say(
+        "tests:   passed"
+        if done.returncode == 0
+        else f"tests:   FAILED (pytest's exit status {done.returncode})"
+    )
     return done.returncode
 
 

@@ -153,7 +153,9 @@ def problems(book: Book) -> list[str]:
         together = {e.label for e in book.equations if e.page == equation.page and e.code == equation.code}
         named = {name for other in together for name in book.docstrings.get(other, {})}
         for name in sorted(set(equation.code) - named):
-            found.append(f"{equation.page}: Code: line of {label} links to {name}, whose docstring does not name it")
+            found.append(
+                f"{equation.page}: Code: line of {label} links to {name}, whose docstring does not name it"
+            )
         for name in sorted(set(functions) - set(equation.code)):
             found.append(f"{equation.page}: {name} names {label}, but its Code: line does not link there")
     return found

@@ -1,7 +1,7 @@
 """Executes the chapters, several at once, into the cache from which Jupyter Book then reads.
 
-Jupyter Book's own cache notices a changed cell, but neither a changed library nor changed cell metadata
-(alt text, tags). Here the cache is emptied when the library's hash changes, and metadata is always current.
+Jupyter Book's own cache does not notice a changed library, and executes a chapter again for a changed alt text.
+Here the cache is emptied when the library's hash changes, and outputs are kept while the code is the same.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ def chapters(root: Path) -> list[Path]:
     def walk(node):
         if isinstance(node, dict):
             for key, value in node.items():
-                path = root / f"{value}.ipynb" if key == "file" else None
+                path = root / f"{value}.ipynb" if key in ("root", "file") else None
                 if path and path.is_file():
                     found.append(path)
                 walk(value)
@@ -66,19 +66,23 @@ def store(cache, path: Path, notebook, seconds: float) -> None:
 
 
 def is_fresh(cache, path: Path) -> bool:
-    """Whether the cache holds this notebook's outputs; brings the metadata there up to date."""
+    """Whether the cache holds this notebook's outputs; those of the same code with other metadata are taken over."""
     notebook = nbformat.read(path, 4)
     try:
-        record = cache.match_cache_notebook(notebook)
+        cache.match_cache_notebook(notebook)
+        return True
     except KeyError:
-        return False
-    kept = cache.get_cache_bundle(record.pk).nb
+        pass
     ours = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if any(a.metadata != b.metadata for a, b in zip(ours, kept.cells, strict=True)):
-        for a, b in zip(ours, kept.cells, strict=True):
-            b.metadata = a.metadata
-        store(cache, path, kept, record.data.get("execution_seconds", 0.0))
-    return True
+    for record in cache.list_cache_records():
+        kept = cache.get_cache_bundle(record.pk).nb if record.uri == str(path) else None
+        if kept and [cell.source for cell in kept.cells] == [cell.source for cell in ours]:
+            for old, new in zip(kept.cells, ours, strict=True):
+                old.metadata = new.metadata
+            kept.metadata.kernelspec = notebook.metadata.kernelspec
+            store(cache, path, kept, record.data.get("execution_seconds", 0.0))
+            return True
+    return False
 
 
 def describe_failure(path: Path, root: Path, notebook, error: Exception) -> str:
@@ -92,6 +96,8 @@ def describe_failure(path: Path, root: Path, notebook, error: Exception) -> str:
     else:
         output = next(o for o in failed[0].outputs if o.output_type == "error")
         traceback = ANSI.sub("", "\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
+        if isinstance(error, CellTimeoutError):
+            traceback = f"CellTimeoutError: it ran for more than {CELL_TIMEOUT} s\n{traceback}"
     if not failed:
         return f"{name} failed: {type(error).__name__}: {error}"
     source = "\n".join(f"    {line}" for line in failed[0].source.splitlines())

@@ -44,9 +44,9 @@ def notice(url: str) -> str:
     """What README.md says about the repository."""
     if url == PLACEHOLDER:
         return (
-            f"> **This copy has no repository yet.** Its Colab links and set-up cells carry `{PLACEHOLDER}` and refuse\n"
-            "> to clone: a guessed address could hold a stranger's code. Before publishing, run\n"
-            "> `make set-repository URL=https://github.com/me/ssm-book` with your own."
+            f"> **This copy has no repository yet.** Its set-up cells carry `{PLACEHOLDER}` and refuse to clone, and\n"
+            "> its pages have no Colab buttons: a guessed address could hold a stranger's code. Before\n"
+            "> publishing, run `make set-repository URL=https://github.com/me/ssm-book` with your own."
         )
     return f"This book's repository is <{url}>."
 
@@ -92,7 +92,11 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         return fail(str(error))
     changed = set_repository(ROOT, url)
-    say(f"set-repository: {url} written to {', '.join(changed)}" if changed else f"set-repository: {url} it is already")
+    say(
+        f"set-repository: {url} written to {', '.join(changed)}"
+        if changed
+        else f"set-repository: {url} it is already"
+    )
     return 0
 
 

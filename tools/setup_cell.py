@@ -7,21 +7,21 @@ is not, as on Colab. It never touches torch, numpy or ipywidgets: `--no-deps` ke
 TAGS = ["setup", "hide-input"]
 
 TEMPLATE = """\
-# Finds ssm_lib: installed, beside this notebook, or else cloned. Leaves torch, numpy and ipywidgets as they are.
+# Finds ssm_lib: installed, beside this notebook, or else cloned. Leaves torch, numpy, ipywidgets alone.
 import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = "{url}"
-sys.path += [str(p.resolve()) for p in (Path(".."), Path(".")) if (p / "ssm_lib").is_dir()]
+sys.path += [str(Path(place).resolve()) for place in ("..", ".", "ssm-book")]
 if importlib.util.find_spec("ssm_lib") is None:
     if REPOSITORY.endswith("OWNER/REPO"):
         raise RuntimeError("ssm_lib is not here and no repository is set: run make set-repository URL=...")
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, "ssm-book"], check=True)
-    sys.path.append(str(Path("ssm-book").resolve()))
 if importlib.util.find_spec("anywidget") is None:
-    subprocess.run([sys.executable, *"-m pip install -q --no-deps anywidget psygnal".split()], check=True)"""
+    subprocess.run([sys.executable, *"-m pip install -q --no-deps anywidget psygnal".split()], check=True)
+importlib.invalidate_caches()"""
 
 
 def source(url: str) -> str:

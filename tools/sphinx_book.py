@@ -8,6 +8,13 @@ from docutils import nodes
 LABEL = re.compile(r"\b(eq-[\w-]+)")
 
 
+def hide_unset_repository(app, config):
+    """No button leads to OWNER/REPO: what stands there, if anything, is a stranger's."""
+    options = config.html_theme_options
+    if options.get("repository_url", "").endswith("/OWNER/REPO"):
+        options.update(launch_buttons={}, use_repository_button=False, use_issues_button=False)
+
+
 def drop_thebe_scripts(app, pagename, templatename, context, doctree):
     """Thebe loads from a CDN and is not used here; its scripts are emitted twice, a console error."""
     context["script_files"] = [
@@ -59,6 +66,7 @@ def resolve_reexport(app, env, node, contnode):
 
 
 def setup(app):
+    app.connect("config-inited", hide_unset_repository, priority=100)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
     app.connect("doctree-resolved", drop_thebe_nodes, priority=900)
     app.connect("missing-reference", resolve_reexport)

@@ -38,7 +38,9 @@ PACKAGES = [
 def fetch(package: str, version: str, target: Path, wanted: dict[str, str]) -> tuple[str, list[str]]:
     """Copy the wanted files of one npm package; return its licence and their names."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True, capture_output=True)
+        subprocess.run(
+            ["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True, capture_output=True
+        )
         with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
             archive.extractall(folder, filter="data")
         unpacked = Path(folder) / "package"
@@ -75,7 +77,9 @@ def main() -> int:
         say(f"vendor: {package} {version}")
         licence, names = fetch(package, version, target, wanted)
         if target == PAGES:
-            shown = [n for n in names if "woff" not in n] + (["fonts (woff)"] if any("woff" in n for n in names) else [])
+            shown = [n for n in names if "woff" not in n] + (
+                ["fonts (woff)"] if any("woff" in n for n in names) else []
+            )
             rows.append(f"| {package} | {version} | {licence} | {', '.join(shown)} |")
     version, name = anywidget()
     rows.append(f"| anywidget | {version} (from the Python package) | MIT | {name} |")

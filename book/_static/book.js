@@ -14,5 +14,9 @@ function nameControls() {
     icon.querySelector("title")?.remove();
   }
 }
-document.addEventListener("DOMContentLoaded", nameControls);
-window.addEventListener("load", nameControls); // again: icons have become SVGs by then
+document.addEventListener("DOMContentLoaded", () => {
+  nameControls();
+  for (const button of document.querySelectorAll(".theme-switch-button")) {
+    new MutationObserver(nameControls).observe(button, { childList: true, subtree: true }); // icons become SVGs later
+  }
+});

@@ -1,0 +1,160 @@
+"""The built pages, read from disk: titles, alt text, no network, links that lead somewhere, names that resolve."""
+
+import ast
+import functools
+import re
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import HTML, ROOT
+
+PAGES = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
+LOADS = {
+    ("script", "src"),
+    ("img", "src"),
+    ("link", "href"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("audio", "src"),
+}
+NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "license"}
+LARGEST = 40e6  # bytes
+
+
+class Page(HTMLParser):
+    """What a page loads, links to and can be linked at."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.title, self.inside_title = "", False
+        self.ids, self.links, self.loads, self.without_alt = set(), [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.inside_title = self.inside_title or tag == "title"
+        self.ids |= {values.get("id"), values.get("name")} - {None}
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        rel = set((values.get("rel") or "").split())
+        for name in ("src", "href"):
+            if (tag, name) in LOADS and values.get(name) and not rel & NOT_LOADED:
+                self.loads.append(values[name])
+        if (
+            tag == "img"
+            and not (values.get("alt") or "").strip()
+            and "/_static/" not in values.get("src", "")
+        ):
+            self.without_alt.append(values.get("src", "?")[:80])
+
+    def handle_endtag(self, tag):
+        self.inside_title = self.inside_title and tag != "title"
+
+    def handle_data(self, data):
+        self.title += data if self.inside_title else ""
+
+
+@functools.cache
+def read(path: Path) -> Page:
+    return Page(path.read_text(encoding="utf8"))
+
+
+@pytest.fixture(params=PAGES, ids=lambda path: path.relative_to(HTML).with_suffix("").as_posix())
+def path(request, html):
+    return request.param
+
+
+def test_the_book_is_built(html):
+    assert PAGES
+
+
+def test_title(path):
+    assert read(path).title.strip()
+
+
+def test_images_have_alt_text(path):
+    assert not read(path).without_alt
+
+
+def test_nothing_comes_from_the_network(path):
+    remote = [
+        url for url in read(path).loads if urlsplit(url).scheme in ("http", "https") or url.startswith("//")
+    ]
+    assert not remote
+
+
+def test_links_lead_somewhere(path):
+    dead = []
+    for link in read(path).links:
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        if not target.is_file() or parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in read(target).ids:
+            dead.append(link)
+    assert not dead
+
+
+def test_styles_load_nothing_from_the_network(html):
+    for style in html.rglob("*.css"):
+        remote = re.findall(
+            r"url\(\s*[\"']?((?:https?:)?//[^)\"']+)|@import\s+[\"'](https?:[^\"']+)", style.read_text()
+        )
+        assert not remote, f"{style.relative_to(html)}: {remote}"
+
+
+def test_no_script_of_thebe(path):
+    text = path.read_text(encoding="utf8").lower()
+    assert "sphinx-thebe.js" not in text
+    assert "thebe_js_url" not in text
+
+
+def public_names() -> list[str]:
+    """Functions, classes and methods of the library that a reader may call, from its source."""
+    names = []
+
+    def visit(body, prefix):
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                if ast.get_docstring(node):
+                    names.append(f"{prefix}.{node.name}")
+                if isinstance(node, ast.ClassDef):
+                    visit(node.body, f"{prefix}.{node.name}")
+
+    for source in sorted((ROOT / "ssm_lib").rglob("*.py")):
+        parts = source.relative_to(ROOT).with_suffix("").parts
+        if source.name != "__main__.py" and not any(
+            part.startswith("_") and part != "__init__" for part in parts
+        ):
+            module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            visit(ast.parse(source.read_text(encoding="utf8")).body, module)
+    return names
+
+
+def test_every_public_name_is_on_the_api_page(html):
+    inventory = (html / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    documented = {
+        line.split()[0] for line in zlib.decompress(inventory).decode().splitlines() if " py:" in line
+    }
+    missing = [name for name in public_names() if name not in documented]
+    assert not missing, f"book/api.md lacks the module of, or no docstring has: {missing}"
+
+
+def test_colab_buttons_need_a_repository(html, root):
+    """While no repository is set, no button leads to an address that a stranger could own."""
+    from tools import repository
+
+    found = [p.name for p in PAGES if "colab.research" in p.read_text(encoding="utf8")]
+    if repository.configured(root) == repository.PLACEHOLDER:
+        assert not found
+    else:
+        assert found
+
+
+def test_size(html, record_property):
+    size = sum(p.stat().st_size for p in html.rglob("*") if p.is_file())
+    record_property("bytes", size)
+    assert size < LARGEST, f"the book has grown to {size / 1e6:.1f} MB"

@@ -1,0 +1,162 @@
+"""The set-up cell, in an empty folder where ssm_lib is not installed, with the clone led to this working tree."""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tools import repository, setup_cell
+
+URL = "https://git.example.org/someone/book"
+CHECK = """
+import json, sys
+import importlib.metadata as metadata
+before = {name: metadata.version(name) for name in ("torch", "numpy", "ipywidgets")}
+"""
+REPORT = """
+import ssm_lib
+after = {name: metadata.version(name) for name in before}
+import torch
+files = {name: str(metadata.distribution(name).locate_file("")) for name in before}
+print(json.dumps({"library": ssm_lib.__file__, "before": before, "after": after, "files": files}))
+"""
+
+
+def git(*arguments, cwd):
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def published(root, tmp_path_factory):
+    """A repository that holds the working tree's library and chapters, with its address set."""
+    folder = tmp_path_factory.mktemp("published")
+    copied = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "ssm_lib", "notebooks"],
+        cwd=root, check=True, capture_output=True, text=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, copied):
+        if (root / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((root / name).read_bytes())
+    for path in (folder / "notebooks").glob("*.ipynb"):
+        repository.set_in_notebook(path, URL)
+    git("init", "--quiet", cwd=folder)
+    git("add", ".", cwd=folder)
+    git("commit", "--quiet", "-m", "Publish", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path, published):
+    """Run code in an empty folder, with every installed package but ssm_lib, and no network for git or pip."""
+    folder = tmp_path / "empty folder"
+    folder.mkdir()
+    site = Path(sysconfig.get_paths()["purelib"])
+    packages = tmp_path / "packages"  # links to what is installed, without the editable ssm_lib
+    packages.mkdir()
+    for path in site.iterdir():
+        if "ssm_lib" not in path.name and path.suffix != ".pth":
+            (packages / path.name).symlink_to(path)
+
+    def run(source, hide=(), **environment):
+        for name in hide:
+            for path in packages.glob(f"{name}*"):
+                path.unlink()
+        script = folder / "chapter.py"
+        script.write_text(source)
+        settings = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(packages),
+            "OMP_NUM_THREADS": "1",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.{published.as_uri()}.insteadOf",
+            "GIT_CONFIG_VALUE_0": URL,
+            "GIT_ALLOW_PROTOCOL": "file",
+            "PIP_NO_INDEX": "1",
+        }
+        return subprocess.run(
+            [sys.executable, "-S", script.name],
+            cwd=folder, env=settings | environment, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+
+    run.folder, run.packages = folder, packages
+    return run
+
+
+def test_clones_and_touches_nothing(elsewhere):
+    done = elsewhere(CHECK + setup_cell.source(URL) + REPORT)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert Path(report["library"]) == elsewhere.folder / "ssm-book" / "ssm_lib" / "__init__.py"
+    assert report["before"] == report["after"]
+    assert report["before"] == {name: importlib.metadata.version(name) for name in report["before"]}
+    again = elsewhere(CHECK + setup_cell.source(URL) + REPORT)
+    assert again.returncode == 0, "a second run must use the first one's clone: " + again.stderr
+
+
+def test_unset_repository_is_refused_before_any_clone(elsewhere):
+    done = elsewhere(setup_cell.source(repository.PLACEHOLDER), GIT_TRACE=str(elsewhere.folder / "trace"))
+    assert done.returncode != 0
+    assert (
+        "RuntimeError: ssm_lib is not here and no repository is set: run make set-repository" in done.stderr
+    )
+    assert not (elsewhere.folder / "trace").exists(), "git was called"
+    assert sorted(p.name for p in elsewhere.folder.iterdir()) == ["chapter.py"]
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+def test_library_beside_the_notebook_is_found(elsewhere, published, place):
+    (elsewhere.folder / place / "ssm_lib").symlink_to(published / "ssm_lib")
+    done = elsewhere(CHECK + setup_cell.source(repository.PLACEHOLDER) + REPORT)
+    assert done.returncode == 0, done.stderr
+    assert not (elsewhere.folder / "ssm-book").exists()
+
+
+def test_missing_anywidget_is_installed_and_nothing_else_changes(elsewhere, tmp_path):
+    """pip is a stand-in that notes how it was called and puts anywidget there, as pip would."""
+    pip = tmp_path / "packages" / "pip"
+    pip.unlink()
+    pip.mkdir()
+    (pip / "__init__.py").write_text("")
+    (pip / "__main__.py").write_text(
+        "import pathlib, sys\n"
+        "pathlib.Path('pip-calls').open('a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        f"pathlib.Path({str(tmp_path / 'packages' / 'anywidget.py')!r}).write_text('')\n"
+    )
+    source = CHECK + setup_cell.source(URL) + REPORT + "\nimport anywidget"
+    done = elsewhere(source, hide=["anywidget"])
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["before"] == report["after"]
+    calls = (elsewhere.folder / "pip-calls").read_text().splitlines()
+    assert calls == ["install -q --no-deps anywidget psygnal"]
+
+
+def test_the_tour_runs_alone(elsewhere, published):
+    """The first chapter, whole, as a reader on another machine would run it."""
+    chapters = sorted((published / "notebooks").glob("*.ipynb"))
+    assert chapters
+    cells = [
+        c for c in json.loads(chapters[0].read_text(encoding="utf8"))["cells"] if c["cell_type"] == "code"
+    ]
+    source = "".join(cells[0]["source"])
+    assert source == setup_cell.source(URL)
+    runner = (
+        "import nbformat, sys\n"
+        "from nbclient import NotebookClient\n"
+        f"notebook = nbformat.read({str(chapters[0])!r}, 4)\n"
+        "notebook.metadata.pop('kernelspec', None)\n"
+        "NotebookClient(notebook, timeout=120, kernel_name='python3').execute()\n"
+    )
+    done = elsewhere(
+        runner, JUPYTER_PATH=str(Path(sys.prefix) / "share" / "jupyter"), JUPYTER_PLATFORM_DIRS="1"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (elsewhere.folder / "ssm-book" / "ssm_lib").is_dir()

@@ -93,7 +93,8 @@ def test_links_lead_somewhere(path):
         if parts.scheme or parts.netloc:
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-        if not target.is_file() or parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in read(target).ids:
+        anchored = bool(parts.fragment) and target.suffix == ".html"
+        if not target.is_file() or (anchored and unquote(parts.fragment) not in read(target).ids):
             dead.append(link)
     assert not dead
 

@@ -47,14 +47,13 @@ def pip(python: Path, log: Path, *arguments: str) -> tuple[bool, str]:
         for line in process.stdout:
             out.write(line)
             lines.append(line)
-            packages += line.lstrip().startswith("Collecting ")
+            if collecting := re.match(r"\s*Collecting (\S+)", line):
+                packages += 1
+                if time.monotonic() - shown > 10:
+                    say(f"         {packages} packages found so far, now {collecting[1]}")
+                    shown = time.monotonic()
             if packages and line.startswith("Installing collected packages"):
                 say(f"         unpacking {packages} packages")
-            elif packages and time.monotonic() - shown > 15:
-                say(
-                    f"         {packages} packages so far ({line.split()[1] if ' ' in line.strip() else '…'})"
-                )
-                shown = time.monotonic()
     return process.returncode == 0, "".join(lines)
 
 

@@ -56,6 +56,18 @@ def sphinx(root: Path, work: Path) -> str:
     return "The HTML was not built:\n  " + "\n  ".join(trouble[:40]) + f"\nEverything Sphinx said: {log}"
 
 
+def title_entrance(html: Path) -> None:
+    """Jupyter Book's index.html is a bare redirection: give it a language, a title and a link."""
+    index = html / "index.html"
+    target = re.search(r'<meta http-equiv="Refresh" content="0; url=([^"]+)"', index.read_text(encoding="utf8"))
+    if target:
+        index.write_text(
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>The book</title>\n'
+            f'{target[0]}>\n</head>\n<body><a href="{target[1]}">Open the book</a></body>\n</html>\n',
+            encoding="utf8",
+        )
+
+
 def replace(old: Path, new: Path) -> None:
     """Put the folder `new` in the place of `old`."""
     aside = old.with_name(old.name + ".before")
@@ -84,7 +96,9 @@ def build(root: Path) -> int:
             if problems:
                 kept = f"\n\nThe earlier build is untouched: {html}/index.html" if html.exists() else ""
                 return fail("\n\n".join(problems) + kept)
-            replace(html, root / "_build" / "work" / "_build" / "html")
+            built = root / "_build" / "work" / "_build" / "html"
+            title_entrance(built)
+            replace(html, built)
             stamp.write_text(inputs)
     size = sum(path.stat().st_size for path in html.rglob("*") if path.is_file())
     say(f"book:    {size / 1e6:.1f} MB, {len(list(html.rglob('*.html')))} pages")

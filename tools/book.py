@@ -59,7 +59,9 @@ def sphinx(root: Path, work: Path) -> str:
 def title_entrance(html: Path) -> None:
     """Jupyter Book's index.html is a bare redirection: give it a language, a title and a link."""
     index = html / "index.html"
-    target = re.search(r'<meta http-equiv="Refresh" content="0; url=([^"]+)"', index.read_text(encoding="utf8"))
+    target = re.search(
+        r'<meta http-equiv="Refresh" content="0; url=([^"]+)"', index.read_text(encoding="utf8")
+    )
     if target:
         index.write_text(
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>The book</title>\n'

@@ -37,7 +37,8 @@ def link_equations(app, what, name, obj, options, lines):
 
     Runs before napoleon, which would take the line for one more entry of the section above it.
     """
-    if what in ("property", "attribute") and lines:  # napoleon reads "what it is: more" as "type: description"
+    # In a property's first line napoleon would read "what it is: more" as "type: description".
+    if what in ("property", "attribute") and lines:
         lines[0] = lines[0].replace(": ", " – ", 1)
     shown, inside = [], False
     for line in lines:

@@ -86,6 +86,12 @@ def test_nothing_comes_from_the_network(path):
     assert not remote
 
 
+def test_what_a_page_loads_is_there(path):
+    local = [urlsplit(url) for url in read(path).loads if not urlsplit(url).scheme]
+    missing = [parts.path for parts in local if not (path.parent / unquote(parts.path)).is_file()]
+    assert not missing
+
+
 def test_links_lead_somewhere(path):
     dead = []
     for link in read(path).links:

@@ -39,7 +39,7 @@ def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     """
     validate.positive_int("length", length)
     _same_modes(log_a, w)
-    rows, columns = _powers(log_a, length, _real_dtype(w))  # (..., Q, N), (..., b, N)
+    rows, columns = powers(log_a, length, _real_dtype(w))  # (..., Q, N), (..., b, N)
     w = w.to(columns.dtype) if w.is_complex() == columns.is_complex() else w
     columns = columns * w[..., None, :]
     if rows.is_complex():
@@ -71,7 +71,7 @@ def vandermonde_transpose(log_a: Tensor, u: Tensor) -> Tensor:
     L = u.shape[-1]
     if L == 0:
         raise ValueError(f"u must have at least one step, got shape {tuple(u.shape)}")
-    rows, columns = _powers(log_a, L, _real_dtype(u))  # (..., Q, N), (..., b, N)
+    rows, columns = powers(log_a, L, _real_dtype(u))  # (..., Q, N), (..., b, N)
     Q, b = rows.shape[-2], columns.shape[-2]
     blocks = torch.nn.functional.pad(u.flip(-1), (0, Q * b - L)).unflatten(-1, (Q, b))
     blocks = blocks.to(_real_dtype(u))
@@ -151,8 +151,22 @@ def to_single(x: Tensor) -> Tensor:
     return x.to(torch.complex64 if x.is_complex() else torch.float32)
 
 
-def _powers(log_a: Tensor, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """exp(log_a b q), (..., Q, N), and exp(log_a r), (..., b, N), with Q b >= length."""
+def powers(log_a: Tensor, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Both factors of exp(log_a l) at l = q b + r, with b about sqrt(length).
+
+    Parameters
+    ----------
+    log_a : Tensor (..., N), real or complex.
+    length
+        Number of samples L.
+    dtype
+        torch.float32 or torch.float64: the precision of the result. Exponents are always in float64.
+
+    Returns
+    -------
+    rows : Tensor (..., Q, N), exp(log_a b q) for q = 0 .. Q-1
+    columns : Tensor (..., b, N), exp(log_a r) for r = 0 .. b-1; Q b >= L.
+    """
     b = math.isqrt(length - 1) + 1
     Q = -(-length // b)
     log_a = to_double(log_a)[..., None, :]

@@ -72,8 +72,8 @@ def views(t: Tensor, u: Tensor, ys: Mapping[str, Tensor]) -> Figure:
             2, 1, figsize=(WIDTH, 3.6), sharex=True, height_ratios=(1, 2), layout="constrained"
         )
         edges = np.concatenate([[2 * _array(t)[0] - _array(t)[1]], _array(t)])
-        top.stairs(_array(u), edges, color="#555555", linewidth=1.4)
-        top.set(ylabel="input u")
+        top.stairs(_array(u), edges, color="#333333", linewidth=1.6, zorder=3, baseline=None)
+        top.set(ylabel="input u", yticks=sorted({0.0, *_array(u).tolist()}))
         looks = (
             {"lw": 5, "alpha": 0.35},
             {"ls": "", "marker": "o", "ms": 5, "mfc": "none"},

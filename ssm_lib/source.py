@@ -19,13 +19,13 @@ class Source(str):
         return str(self)
 
 
-def show(item: Callable[..., Any]) -> Source:
-    """The source of a function or class of the library, its docstring cut to the first line.
+def show(*items: Callable[..., Any]) -> Source:
+    """The source of functions or classes of the library, each docstring cut to its first line.
 
     Parameters
     ----------
-    item
-        A function, method or class.
+    items
+        Functions, methods or classes.
 
     Returns
     -------
@@ -35,8 +35,12 @@ def show(item: Callable[..., Any]) -> Source:
     Raises
     ------
     TypeError
-        If item has no Python source.
+        If an item has no Python source.
     """
+    return Source("\n\n\n".join(_short_source(item) for item in items))
+
+
+def _short_source(item: Callable[..., Any]) -> str:
     try:
         text = textwrap.dedent(inspect.getsource(item))
     except (TypeError, OSError) as error:
@@ -51,4 +55,4 @@ def show(item: Callable[..., Any]) -> Source:
         if doc.end_lineno is not None and doc.end_lineno > doc.lineno:
             first = lines[doc.lineno - 1].rstrip()
             lines[doc.lineno - 1 : doc.end_lineno] = [first + '"""']
-    return Source("\n".join(lines))
+    return "\n".join(lines)

@@ -32,6 +32,8 @@ def test_value(answer, right, says, capsys):
     [
         (torch.tensor([1.0, 2.0]), True, "✓ Right: shape (2,)"),
         ([1.0, 2.0], True, "✓ Right"),
+        (torch.tensor([1.0, 2.0], requires_grad=True), True, "✓ Right"),
+        (torch.tensor([1.0, 2.0], dtype=torch.float16), True, "✓ Right"),
         (torch.tensor([1.0, 3.0]), False, "entry [1] is 3, expected 2"),
         (torch.tensor([1.0, math.nan]), False, "entry [1] is nan"),
         (torch.tensor([[1.0, 2.0]]), False, "the shape is (1, 2), expected (2,)"),

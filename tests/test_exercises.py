@@ -16,7 +16,9 @@ from ssm_lib.check import tour
         (tour.memory, 2, "in seconds"),
         (tour.memory, 100, "-1/2"),
         (tour.memory, 3, "too small"),
+        (tour.memory, 20, "here it is 0.01"),
         (tour.largest_step, 1 / 31, "Right"),
+        (tour.largest_step, 0.032, "Right"),
         (tour.largest_step, 1 / 63, "both halves"),
         (tour.largest_step, 1 / 32, "n starts at 0"),
         (tour.largest_step, math.pi / 31, "may turn by pi"),
@@ -25,7 +27,12 @@ from ssm_lib.check import tour
             lambda lam, dt: ((1 + dt * lam / 2) / (1 - dt * lam / 2), dt / (1 - dt * lam / 2)),
             "Right",
         ),
-        (tour.bilinear, lambda lam, dt: ((1 + dt * lam / 2) / (1 - dt * lam / 2), dt + 0 * lam), "case 1"),
+        (
+            tour.bilinear,
+            lambda lam, dt: ((1 + dt * lam / 2) / (1 - dt * lam / 2), dt + 0 * lam),
+            "second value (B_bar), case 1",
+        ),
+        (tour.bilinear, lambda lam, dt: (dt / (1 - dt * lam / 2), lam), "first value (A_bar), case 1"),
         (tour.bilinear, lambda lam, dt: None, "Not begun"),
         (
             tour.final_state,

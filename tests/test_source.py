@@ -28,6 +28,11 @@ def test_shows_methods_and_classes():
     assert "Raises" not in text
 
 
+def test_shows_several():
+    text = show(kernels.vandermonde, kernels.powers)
+    assert text == f"{show(kernels.vandermonde)}\n\n\n{show(kernels.powers)}"
+
+
 def test_refuses_what_has_no_source():
     with pytest.raises(TypeError, match="needs a Python function, method or class, got 3"):
         show(3)

@@ -72,6 +72,7 @@ def function(
     reference: Callable[..., torch.Tensor],
     cases: Sequence[tuple[Any, ...]],
     tolerance: float = 1e-5,
+    name: str = "",
 ) -> bool:
     """Check a function on several inputs against a reference.
 
@@ -85,6 +86,8 @@ def function(
         Argument tuples to try.
     tolerance
         As in `tensor`.
+    name
+        Of what the function returns, for the verdict.
 
     Returns
     -------
@@ -93,17 +96,18 @@ def function(
     """
     if answer is None or answer is ...:
         return _todo()
+    prefix = f"{name}, " if name else ""
     for i, arguments in enumerate(cases, start=1):
         try:
             result = answer(*arguments)
         except Exception as error:  # whatever the reader's code raises is told, not thrown
-            return _wrong(f"case {i} of {len(cases)} raised {type(error).__name__}: {error}")
+            return _wrong(f"{prefix}case {i} of {len(cases)} raised {type(error).__name__}: {error}")
         if result is None or result is ...:
             return _todo()
         problem = _difference(result, reference(*arguments), tolerance)
         if problem:
-            return _wrong(f"case {i} of {len(cases)}: {problem}")
-    return _right(f"{len(cases)} cases agree with the reference")
+            return _wrong(f"{prefix}case {i} of {len(cases)}: {problem}")
+    return _right(f"{prefix}{len(cases)} cases agree with the reference")
 
 
 def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | None:
@@ -118,7 +122,8 @@ def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | 
         return "the values are complex, expected real ones: is a 2 Re(...) missing?"
     if got.numel() == 0:
         return None
-    gap = (got.to(expected.dtype) - expected).abs().nan_to_num(nan=float("inf"))
+    got = got.detach().to(expected)  # its device and its dtype
+    gap = (got - expected).abs().nan_to_num(nan=float("inf"))
     if float(gap.max()) <= tolerance * max(float(expected.abs().max()), 1e-30):
         return None
     flat = int(gap.argmax())

@@ -6,10 +6,13 @@ import re
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from conftest import HTML, ROOT
+
+from tools import repository, sphinx_book
 
 PAGES = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
 LOADS = {
@@ -150,15 +153,34 @@ def test_every_public_name_is_on_the_api_page(html):
     assert not missing, f"book/api.md lacks the module of, or no docstring has: {missing}"
 
 
-def test_colab_buttons_need_a_repository(html, root):
-    """While no repository is set, no button leads to an address that a stranger could own."""
-    from tools import repository
+@pytest.mark.parametrize(
+    ("url", "colab", "repository_button", "issues"),
+    [
+        ("https://github.com/OWNER/REPO", False, False, False),
+        ("https://github.com/me/book", True, True, True),
+        ("https://gitlab.com/me/book", False, True, True),
+        ("https://git.example.org/me/book", False, True, False),
+    ],
+)
+def test_buttons_lead_to_the_publisher_only(url, colab, repository_button, issues):
+    options = {"repository_url": url, "launch_buttons": {"colab_url": "x"}}
+    options |= {"use_repository_button": True, "use_issues_button": True}
+    sphinx_book.choose_buttons(None, SimpleNamespace(html_theme_options=options))
+    assert bool(options["launch_buttons"]) == colab
+    assert options["use_repository_button"] == repository_button
+    assert options["use_issues_button"] == issues
 
-    found = [p.name for p in PAGES if "colab.research" in p.read_text(encoding="utf8")]
-    if repository.configured(root) == repository.PLACEHOLDER:
-        assert not found
-    else:
-        assert found
+
+def test_colab_buttons_are_there_once_they_lead_home(html, root):
+    found = any(
+        "colab.research" in path.read_text(encoding="utf8")
+        for path in PAGES
+        if path.parent.name == "notebooks"
+    )
+    assert found == (
+        repository.configured(root).startswith("https://github.com/")
+        and repository.configured(root) != repository.PLACEHOLDER
+    )
 
 
 def test_size(html, record_property):

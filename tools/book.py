@@ -111,7 +111,11 @@ def build(root: Path) -> int:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=ROOT, help="folder with _config.yml and _toc.yml")
-    return build(parser.parse_args(arguments).root.resolve())
+    root = parser.parse_args(arguments).root.resolve()
+    try:
+        return build(root)
+    except KeyboardInterrupt:
+        return fail("Stopped. What was executed is kept; make book goes on from there.")
 
 
 if __name__ == "__main__":

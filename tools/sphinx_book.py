@@ -8,11 +8,19 @@ from docutils import nodes
 LABEL = re.compile(r"\b(eq-[\w-]+)")
 
 
-def hide_unset_repository(app, config):
-    """No button leads to OWNER/REPO: what stands there, if anything, is a stranger's."""
+def choose_buttons(app, config):
+    """Only buttons that lead to the publisher's own repository, and only those that its host has.
+
+    OWNER/REPO gets none: what stands there, if anything, is a stranger's. Colab opens notebooks from GitHub only.
+    """
     options = config.html_theme_options
-    if options.get("repository_url", "").endswith("/OWNER/REPO"):
+    url = options.get("repository_url", "")
+    if url.endswith("/OWNER/REPO"):
         options.update(launch_buttons={}, use_repository_button=False, use_issues_button=False)
+    elif not url.startswith("https://github.com/"):
+        options["launch_buttons"] = {}
+        if not any(host in url for host in ("github", "gitlab", "bitbucket")):  # the theme knows no others
+            options.update(repository_provider="gitlab", use_issues_button=False)
 
 
 def drop_thebe_scripts(app, pagename, templatename, context, doctree):
@@ -69,7 +77,7 @@ def resolve_reexport(app, env, node, contnode):
 
 
 def setup(app):
-    app.connect("config-inited", hide_unset_repository, priority=100)
+    app.connect("config-inited", choose_buttons, priority=100)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
     app.connect("doctree-resolved", drop_thebe_nodes, priority=900)
     app.connect("missing-reference", resolve_reexport)

@@ -15,7 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command of the library; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m ssm_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("bench", help="the library against the formulas and loops it replaces")
+    command = commands.add_parser(
+        "bench", help="the library against the formulas and loops it replaces"
+    )
     command.add_argument("--length", type=int, default=4096, help="steps L (default 4096)")
     command.add_argument("--channels", type=int, default=64, help="channels H (default 64)")
     chosen = parser.parse_args(arguments)

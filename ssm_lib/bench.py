@@ -31,7 +31,11 @@ class Row:
 
 
 def measure(
-    name: str, library: Callable[[], Tensor], other: Callable[[], Tensor], exact: Tensor, repeats: int = 5
+    name: str,
+    library: Callable[[], Tensor],
+    other: Callable[[], Tensor],
+    exact: Tensor,
+    repeats: int = 5,
 ) -> Row:
     """Time two ways to compute the same thing, and hold both against the exact result.
 
@@ -60,7 +64,9 @@ def measure(
         result = run().detach().double()
         errors.append(float((result - exact).abs().max() / exact.abs().max()))
         if not errors[-1] < 0.01:
-            raise RuntimeError(f"{name}: relative error {errors[-1]:.1e}, expected the same numbers")
+            raise RuntimeError(
+                f"{name}: relative error {errors[-1]:.1e}, expected the same numbers"
+            )
     times = [(_seconds(library), _seconds(other)) for _ in range(repeats)]
     ours, theirs = (1e3 * statistics.median(column) for column in zip(*times, strict=True))
     return Row(name, ours, theirs, statistics.median(b / a for a, b in times), *errors)
@@ -87,7 +93,9 @@ def rows(length: int = 4096, channels: int = 64) -> list[Row]:
         return lambda: torch.autograd.grad(kernel().sum(), C)[0].abs()
 
     C2.requires_grad_()
-    (exact_gradient,) = torch.autograd.grad(_formula(A2, B2, C2, dt.double(), length).sum(), C2)
+    (exact_gradient,) = torch.autograd.grad(
+        _formula(A2, B2, C2, dt.double(), length).sum(), C2
+    )
 
     def ours() -> Tensor:
         return kernels.diagonal(A, B, C, dt, length)
@@ -105,7 +113,13 @@ def rows(length: int = 4096, channels: int = 64) -> list[Row]:
     with torch.no_grad():
         plain = [
             measure("S4D kernel against its formula", ours, formula, exact),
-            measure("S4D layer against its steps", lambda: layer(u), lambda: _steps(layer, u), stepped, 1),
+            measure(
+                "S4D layer against its steps",
+                lambda: layer(u),
+                lambda: _steps(layer, u),
+                stepped,
+                1,
+            ),
             measure(
                 "scan against its loop",
                 lambda: torch.view_as_real(scan.linear(a, b)),
@@ -114,7 +128,11 @@ def rows(length: int = 4096, channels: int = 64) -> list[Row]:
             ),
         ]
     both = measure(
-        "S4D kernel with gradient", gradient(ours), gradient(formula), exact_gradient.abs(), repeats=3
+        "S4D kernel with gradient",
+        gradient(ours),
+        gradient(formula),
+        exact_gradient.abs(),
+        repeats=3,
     )
     return [plain[0], both, *plain[1:]]
 

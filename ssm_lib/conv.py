@@ -31,7 +31,9 @@ def causal(u: Tensor, k: Tensor) -> Tensor:
     """
     dtype = _check(u, k)
     L = u.shape[-1]
-    if u.numel() == 0 or k.numel() == 0:  # an empty batch, which not every FFT library takes
+    if (
+        u.numel() == 0 or k.numel() == 0
+    ):  # an empty batch, which not every FFT library takes
         return u * k.sum(-1, keepdim=True).to(u.dtype)
     k = k[..., :L]
     n = fast_length(L + k.shape[-1] - 1)  # room for the tail, so that nothing wraps around
@@ -62,7 +64,9 @@ def bidirectional(u: Tensor, k_forward: Tensor, k_backward: Tensor) -> Tensor:
     y = causal(u, k_forward)
     if u.shape[-1] == 1:
         return y
-    future = causal(u[..., 1:].flip(-1), k_backward).flip(-1)  # (..., L-1): of u_1 .. u_{L-1}
+    future = causal(u[..., 1:].flip(-1), k_backward).flip(
+        -1
+    )  # (..., L-1): of u_1 .. u_{L-1}
     return y + torch.nn.functional.pad(future, (0, 1))
 
 
@@ -85,7 +89,9 @@ def _check(u: Tensor, k: Tensor) -> torch.dtype:
             got = x.dtype if isinstance(x, Tensor) else type(x).__name__
             raise TypeError(f"{name} must be a real floating-point tensor, got {got}")
         if x.ndim == 0 or x.shape[-1] == 0:
-            raise ValueError(f"{name} must have shape (..., length >= 1), got {tuple(x.shape)}")
+            raise ValueError(
+                f"{name} must have shape (..., length >= 1), got {tuple(x.shape)}"
+            )
     try:
         torch.broadcast_shapes(u.shape[:-1], k.shape[:-1])
     except RuntimeError:

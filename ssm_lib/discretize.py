@@ -54,8 +54,12 @@ def dense(
     if alpha is None:
         # exp of the block matrix [[A, B], [0, 0]] dt holds both factors: no inverse of A, any A.
         batch = torch.broadcast_shapes(A.shape[:-2], B.shape[:-2], dt.shape[:-2])
-        top = torch.cat([(dt * A).expand(*batch, N, N), (dt * B).expand(*batch, N, 1)], dim=-1)
-        E = torch.linalg.matrix_exp(torch.nn.functional.pad(top, (0, 0, 0, 1)))  # (..., N+1, N+1)
+        top = torch.cat(
+            [(dt * A).expand(*batch, N, N), (dt * B).expand(*batch, N, 1)], dim=-1
+        )
+        E = torch.linalg.matrix_exp(
+            torch.nn.functional.pad(top, (0, 0, 0, 1))
+        )  # (..., N+1, N+1)
         return E[..., :N, :N], E[..., :N, N]
     eye = torch.eye(N, dtype=A.dtype, device=A.device)
     implicit = eye - alpha * dt * A

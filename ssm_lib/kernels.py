@@ -17,7 +17,7 @@ from ssm_lib import discretize, validate
 
 
 def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
-    """Weights times a Vandermonde matrix: Re sum_n w_n exp(log_a_n l) for l = 0 .. length-1.
+    """Re sum_n w_n exp(log_a_n l): weights times a Vandermonde matrix, l = 0 .. length-1.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     """
     validate.positive_int("length", length)
     _same_modes(log_a, w)
-    rows, columns = powers(log_a, length, _real_dtype(w))  # (..., Q, N), (..., b, N)
+    rows, columns = powers(log_a, length, _real_dtype(w))  # (Q, N), (b, N)
     w = w.to(columns.dtype) if w.is_complex() == columns.is_complex() else w
     columns = columns * w[..., None, :]
     if rows.is_complex():
-        rows = torch.cat([rows.real, -rows.imag], dim=-1)  # Re(x y) = Re x Re y - Im x Im y
+        rows = torch.cat([rows.real, -rows.imag], dim=-1)  # Re xy = Re x Re y - Im x Im y
     if columns.is_complex():
         columns = torch.cat([columns.real, columns.imag], dim=-1)
     with torch.autocast(w.device.type, enabled=False):
-        K = rows @ columns.transpose(-1, -2)  # (..., Q, 2N) (..., 2N, b) -> (..., Q, b)
+        K = rows @ columns.transpose(-1, -2)  # (Q, 2N) (2N, b) -> (Q, b)
     return K.flatten(-2)[..., :length]
 
 
@@ -83,7 +83,9 @@ def vandermonde_transpose(log_a: Tensor, u: Tensor) -> Tensor:
     return (rows * inner).sum(-2)
 
 
-def diagonal(A: Tensor, B: Tensor, C: Tensor, dt: Tensor, length: int, method: str = "zoh") -> Tensor:
+def diagonal(
+    A: Tensor, B: Tensor, C: Tensor, dt: Tensor, length: int, method: str = "zoh"
+) -> Tensor:
     """Kernel of a diagonal state space model: 2 Re sum_n C_n B_bar_n A_bar_n^l.
 
     Parameters
@@ -114,7 +116,9 @@ def diagonal(A: Tensor, B: Tensor, C: Tensor, dt: Tensor, length: int, method: s
     return vandermonde(log_a, w if wide else to_single(w), length)
 
 
-def discrete_log(A: Tensor, B: Tensor, dt: Tensor | float, method: str) -> tuple[Tensor, Tensor]:
+def discrete_log(
+    A: Tensor, B: Tensor, dt: Tensor | float, method: str
+) -> tuple[Tensor, Tensor]:
     """Logarithm of the discrete eigenvalues and the discrete input weights, in double precision.
 
     Parameters
@@ -137,7 +141,9 @@ def discrete_log(A: Tensor, B: Tensor, dt: Tensor | float, method: str) -> tuple
     if method == "zoh":
         return discretize.per_mode(dt, A) * A, B_bar
     A_bar = A_bar + 0j  # a negative A_bar has a complex logarithm
-    vanished = A_bar == 0  # a mode that dies in one step: its logarithm is stood in for by -708
+    vanished = (
+        A_bar == 0
+    )  # a mode that dies in one step: its logarithm is stood in for by -708
     return torch.log(torch.where(vanished, torch.finfo(torch.float64).tiny, A_bar)), B_bar
 
 
@@ -170,10 +176,12 @@ def powers(log_a: Tensor, length: int, dtype: torch.dtype) -> tuple[Tensor, Tens
     b = math.isqrt(length - 1) + 1
     Q = -(-length // b)
     log_a = to_double(log_a)[..., None, :]
-    steps = torch.arange(max(b, Q), dtype=torch.float64, device=log_a.device)[:, None]
-    rows = torch.exp(log_a * (steps[:Q] * b))
-    columns = torch.exp(log_a * steps[:b])
-    return (rows, columns) if dtype == torch.float64 else (to_single(rows), to_single(columns))
+    steps = torch.arange(max(b, Q), dtype=torch.float64, device=log_a.device)
+    rows = torch.exp(log_a * (b * steps[:Q, None]))
+    columns = torch.exp(log_a * steps[:b, None])
+    if dtype == torch.float32:
+        rows, columns = to_single(rows), to_single(columns)
+    return rows, columns
 
 
 def _real_dtype(x: Tensor) -> torch.dtype:

@@ -35,7 +35,9 @@ class Block(nn.Module):
         self.dropout = nn.Dropout1d(dropout)
         self.mix = nn.Linear(layer.d_model, 2 * layer.d_model)
 
-    def forward(self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0) -> Tensor:
+    def forward(
+        self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
+    ) -> Tensor:
         """Apply the block to whole sequences.
 
         Parameters
@@ -51,13 +53,17 @@ class Block(nn.Module):
         y = self.layer(self.norm(x), lengths=lengths, rate=rate)
         return x + self._mix(y)
 
-    def step(self, x_t: Tensor, state: Tensor | None, rate: float = 1.0) -> tuple[Tensor, Tensor]:
+    def step(
+        self, x_t: Tensor, state: Tensor | None, rate: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """Apply the block to one input of each sequence: (B, H), state -> (B, H), state."""
         y, state = self.layer.step(self.norm(x_t), state, rate)
         return x_t + self._mix(y[:, None])[:, 0], state
 
     def _mix(self, y: Tensor) -> Tensor:
-        y = nn.functional.gelu(y).transpose(1, 2)  # (B, H, L): Dropout1d drops whole channels
+        y = nn.functional.gelu(y).transpose(
+            1, 2
+        )  # (B, H, L): Dropout1d drops whole channels
         return nn.functional.glu(self.mix(self.dropout(y).transpose(1, 2)), dim=-1)
 
 
@@ -105,12 +111,16 @@ class SequenceModel(nn.Module):
         make = LAYERS[validate.one_of("layer", layer, LAYERS)]
         self.pooling = validate.one_of("pooling", pooling, POOLING)
         self.encoder = nn.Linear(d_input, d_model)
-        blocks = [Block(make(d_model, **(layer_args or {})), dropout) for _ in range(n_layers)]
+        blocks = [
+            Block(make(d_model, **(layer_args or {})), dropout) for _ in range(n_layers)
+        ]
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(d_model)
         self.decoder = nn.Linear(d_model, d_output)
 
-    def forward(self, u: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0) -> Tensor:
+    def forward(
+        self, u: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
+    ) -> Tensor:
         """Apply the model to whole sequences.
 
         Parameters
@@ -164,7 +174,9 @@ class SequenceModel(nn.Module):
         TypeError, ValueError
             As `forward`.
         """
-        validate.real_input("u_t", u_t, "B C", {"C": self.d_input}, self.encoder.weight.dtype)
+        validate.real_input(
+            "u_t", u_t, "B C", {"C": self.d_input}, self.encoder.weight.dtype
+        )
         n = len(self.blocks)
         if state is not None and len(state) != n + 2:
             raise ValueError(f"state must be a list of {n + 2} tensors, got {len(state)}")
@@ -181,7 +193,9 @@ class SequenceModel(nn.Module):
         return out, [*states, total, steps]
 
 
-def param_groups(model: nn.Module, lr: float, ssm_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+def param_groups(
+    model: nn.Module, lr: float, ssm_lr: float, weight_decay: float
+) -> list[dict[str, Any]]:
     """Optimizer groups by the papers' rules: what shapes the kernels is trained slowly, without decay.
 
     Weight decay on Lambda or dt would pull them to 1 whatever the data say; norms and biases are
@@ -215,5 +229,9 @@ def param_groups(model: nn.Module, lr: float, ssm_lr: float, weight_decay: float
     return [
         {"params": decayed, "lr": lr, "weight_decay": weight_decay},
         {"params": plain, "lr": lr, "weight_decay": 0.0},
-        {"params": [p for p in trained if p in slow], "lr": min(ssm_lr, lr), "weight_decay": 0.0},
+        {
+            "params": [p for p in trained if p in slow],
+            "lr": min(ssm_lr, lr),
+            "weight_decay": 0.0,
+        },
     ]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def recurrence(A_bar: Tensor, B_bar: Tensor, C: Tensor, u: Tensor) -> Tensor:
-    """y_k = C x_k with x_k = A_bar x_{k-1} + B_bar u_k and x_{-1} = 0, one step after the other.
+    """y_k = C x_k, x_k = A_bar x_{k-1} + B_bar u_k, x_{-1} = 0: one step after the other.
 
     Parameters
     ----------

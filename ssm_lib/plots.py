@@ -37,7 +37,9 @@ STYLE: Any = {
 }
 
 
-def signals(x: Tensor, ys: Mapping[str, Tensor], xlabel: str = "time (s)", ylabel: str = "value") -> Figure:
+def signals(
+    x: Tensor, ys: Mapping[str, Tensor], xlabel: str = "time (s)", ylabel: str = "value"
+) -> Figure:
     """Several curves over one axis.
 
     Parameters
@@ -69,10 +71,17 @@ def views(t: Tensor, u: Tensor, ys: Mapping[str, Tensor]) -> Figure:
     """
     with plt.rc_context(STYLE):
         figure, (top, bottom) = plt.subplots(
-            2, 1, figsize=(WIDTH, 3.6), sharex=True, height_ratios=(1, 2), layout="constrained"
+            2,
+            1,
+            figsize=(WIDTH, 3.6),
+            sharex=True,
+            height_ratios=(1, 2),
+            layout="constrained",
         )
         edges = np.concatenate([[2 * _array(t)[0] - _array(t)[1]], _array(t)])
-        top.stairs(_array(u), edges, color="#333333", linewidth=1.6, zorder=3, baseline=None)
+        top.stairs(
+            _array(u), edges, color="#333333", linewidth=1.6, zorder=3, baseline=None
+        )
         top.set(ylabel="input u", yticks=sorted({0.0, *_array(u).tolist()}))
         looks = (
             {"lw": 5, "alpha": 0.35},
@@ -86,7 +95,9 @@ def views(t: Tensor, u: Tensor, ys: Mapping[str, Tensor]) -> Figure:
     return _done(figure)
 
 
-def kernels(t: Tensor, panels: Mapping[str, Tensor], xlabel: str = "time since the input (s)") -> Figure:
+def kernels(
+    t: Tensor, panels: Mapping[str, Tensor], xlabel: str = "time since the input (s)"
+) -> Figure:
     """Side by side, the responses of the states of several systems.
 
     Parameters
@@ -99,7 +110,12 @@ def kernels(t: Tensor, panels: Mapping[str, Tensor], xlabel: str = "time since t
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
-            1, len(panels), figsize=(WIDTH, 2.8), sharex=True, squeeze=False, layout="constrained"
+            1,
+            len(panels),
+            figsize=(WIDTH, 2.8),
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
         )
         for ax, (title, K) in zip(axes[0], panels.items(), strict=True):
             for n, k in enumerate(_array(K)):
@@ -124,9 +140,18 @@ def spectrum(values: Mapping[str, Tensor], floor: float, ylabel: str) -> Figure:
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
         for (label, v), marker in zip(values.items(), "os^Dvx", strict=False):
-            ax.semilogy(np.arange(1, len(v) + 1), _array(v), marker=marker, ms=3.5, lw=0.8, label=label)
+            ax.semilogy(
+                np.arange(1, len(v) + 1),
+                _array(v),
+                marker=marker,
+                ms=3.5,
+                lw=0.8,
+                label=label,
+            )
         ax.axhline(floor, color="#555555", lw=0.8, ls="-")
-        ax.text(len(v), floor, f"{100 * floor:g} %", ha="right", va="bottom", color="#333333")
+        ax.text(
+            len(v), floor, f"{100 * floor:g} %", ha="right", va="bottom", color="#333333"
+        )
         ax.set(xlabel="direction, in falling order", ylabel=ylabel, ylim=(floor / 100, 2))
         ax.legend(loc="lower left")
     return _done(figure)
@@ -141,8 +166,12 @@ def digits(u: Tensor, y: Tensor) -> Figure:
     y : Tensor (S,), labels
     """
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(2, len(u), figsize=(WIDTH, 2.6), layout="constrained", sharey="row")
-        for (top, bottom), image, label in zip(axes.T, _array(u)[..., 0], y.tolist(), strict=True):
+        figure, axes = plt.subplots(
+            2, len(u), figsize=(WIDTH, 2.6), layout="constrained", sharey="row"
+        )
+        for (top, bottom), image, label in zip(
+            axes.T, _array(u)[..., 0], y.tolist(), strict=True
+        ):
             top.imshow(image.reshape(8, 8), cmap="gray_r")
             top.set(title=f"a {label}")
             _bare(top)
@@ -160,12 +189,20 @@ def training(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     histories : {label: what `ssm_lib.train.fit` returned}
     """
     with plt.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 2.6), layout="constrained")
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(WIDTH, 2.6), layout="constrained"
+        )
         for (label, rows), marker in zip(histories.items(), "os^Dvx", strict=False):
             epochs = [row["epoch"] for row in rows]
-            left.plot(epochs, [row["loss"] for row in rows], marker=marker, ms=3.5, label=label)
+            left.plot(
+                epochs, [row["loss"] for row in rows], marker=marker, ms=3.5, label=label
+            )
             right.plot(
-                epochs, [100 * row["test_accuracy"] for row in rows], marker=marker, ms=3.5, label=label
+                epochs,
+                [100 * row["test_accuracy"] for row in rows],
+                marker=marker,
+                ms=3.5,
+                label=label,
             )
         left.set(xlabel="epoch", ylabel="training loss (nats)", ylim=(0, None))
         right.set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(0, 101))

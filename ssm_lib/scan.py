@@ -35,9 +35,13 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     if b.ndim != 3:
         raise ValueError(f"b must have shape (B, L, N), got {tuple(b.shape)}")
     if a.shape != b.shape and a.shape != b.shape[-1:]:
-        raise ValueError(f"a must have shape ({b.shape[-1]},) or {tuple(b.shape)}, got {tuple(a.shape)}")
+        raise ValueError(
+            f"a must have shape ({b.shape[-1]},) or {tuple(b.shape)}, got {tuple(a.shape)}"
+        )
     if x0 is not None and x0.shape != (b.shape[0], b.shape[2]):
-        raise ValueError(f"x0 must have shape {(b.shape[0], b.shape[2])}, got {tuple(x0.shape)}")
+        raise ValueError(
+            f"x0 must have shape {(b.shape[0], b.shape[2])}, got {tuple(x0.shape)}"
+        )
     L = b.shape[1]
     if reverse:
         b = b.flip(1)

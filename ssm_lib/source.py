@@ -44,11 +44,17 @@ def _short_source(item: Callable[..., Any]) -> str:
     try:
         text = textwrap.dedent(inspect.getsource(item))
     except (TypeError, OSError) as error:
-        raise TypeError(f"show needs a Python function, method or class, got {item!r}") from error
+        raise TypeError(
+            f"show needs a Python function, method or class, got {item!r}"
+        ) from error
     lines = text.splitlines()
     kinds = (ast.FunctionDef, ast.ClassDef)
     for node in sorted(
-        (n for n in ast.walk(ast.parse(text)) if isinstance(n, kinds) and ast.get_docstring(n)),
+        (
+            n
+            for n in ast.walk(ast.parse(text))
+            if isinstance(n, kinds) and ast.get_docstring(n)
+        ),
         key=lambda n: -n.lineno,
     ):
         doc = node.body[0]

@@ -78,9 +78,15 @@ def fit(
                 total += loss.item() * len(batch)
                 correct += int((logits.argmax(-1) == y[batch]).sum())
                 bar.update()
-            row = {"epoch": epoch, "loss": total / len(u), "train_accuracy": correct / len(u)}
+            row = {
+                "epoch": epoch,
+                "loss": total / len(u),
+                "train_accuracy": correct / len(u),
+            }
             history.append({**row, "test_accuracy": accuracy(model, *test)})
-            bar.set_postfix(loss=f"{row['loss']:.3f}", test=f"{history[-1]['test_accuracy']:.3f}")
+            bar.set_postfix(
+                loss=f"{row['loss']:.3f}", test=f"{history[-1]['test_accuracy']:.3f}"
+            )
     return history
 
 
@@ -106,6 +112,8 @@ def accuracy(model: nn.Module, u: Tensor, y: Tensor, batch_size: int = 256) -> f
 
 
 def _diverged(model: nn.Module, epoch: int, loss: Tensor) -> str:
-    bad = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
+    bad = [
+        name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())
+    ]
     held = f"not finite: {', '.join(bad)}" if bad else "all parameters are finite"
     return f"the loss is {loss.item()} in epoch {epoch} ({held}); try a smaller lr"

@@ -17,20 +17,26 @@ def positive_int(name: str, value: object, *, even: bool = False) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     if even and value % 2:
-        raise ValueError(f"{name} must be even (its modes come in conjugate pairs), got {value}")
+        raise ValueError(
+            f"{name} must be even (its modes come in conjugate pairs), got {value}"
+        )
     return value
 
 
 def one_of(name: str, value: object, options: Collection[str]) -> str:
     """Return `value` if it is one of the named options, else raise with the list of them."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, one of {sorted(options)}, got {type(value).__name__}")
+        raise TypeError(
+            f"{name} must be a str, one of {sorted(options)}, got {type(value).__name__}"
+        )
     if value not in options:
         raise ValueError(f"unknown {name} {value!r}; expected one of {sorted(options)}")
     return value
 
 
-def real_input(name: str, x: object, shape: str, sizes: Mapping[str, int], dtype: torch.dtype) -> Tensor:
+def real_input(
+    name: str, x: object, shape: str, sizes: Mapping[str, int], dtype: torch.dtype
+) -> Tensor:
     """Check an input of a layer: a real floating-point tensor of the named shape.
 
     Parameters
@@ -48,7 +54,9 @@ def real_input(name: str, x: object, shape: str, sizes: Mapping[str, int], dtype
         float32 and returns the input's dtype); any other mismatch is an error, as in `torch.nn.Linear`.
     """
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor of shape ({shape}), got {type(x).__name__}")
+        raise TypeError(
+            f"{name} must be a torch.Tensor of shape ({shape}), got {type(x).__name__}"
+        )
     if x.dtype not in REAL_DTYPES:
         raise TypeError(
             f"{name} must be real floating point, got {x.dtype}; convert it first, e.g. {name}.float()"
@@ -64,9 +72,13 @@ def real_input(name: str, x: object, shape: str, sizes: Mapping[str, int], dtype
         raise ValueError(f"{name} must have shape ({expected}), got {tuple(x.shape)}")
     for d, size in zip(dims, x.shape, strict=True):
         if d in sizes and size != sizes[d]:
-            raise ValueError(f"{name} must have shape ({expected}), got {tuple(x.shape)}: {d} is {size}")
+            raise ValueError(
+                f"{name} must have shape ({expected}), got {tuple(x.shape)}: {d} is {size}"
+            )
         if d == "L" and size == 0:
-            raise ValueError(f"{name} has length 0; expected at least one step, shape ({expected})")
+            raise ValueError(
+                f"{name} has length 0; expected at least one step, shape ({expected})"
+            )
     return x
 
 
@@ -81,4 +93,6 @@ def finite(name: str, x: Tensor) -> None:
     x = x.detach()
     if not bool(torch.isfinite(x.double().sum())):  # one number holds the verdict
         bad = int((~torch.isfinite(x)).sum())
-        raise ValueError(f"parameter {name} {tuple(x.shape)} holds {bad} values that are NaN or infinite")
+        raise ValueError(
+            f"parameter {name} {tuple(x.shape)} holds {bad} values that are NaN or infinite"
+        )

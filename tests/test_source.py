@@ -12,7 +12,7 @@ def test_shows_the_source_with_a_short_docstring():
     text = show(kernels.vandermonde)
     assert text.startswith("def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:\n")
     assert (
-        '    """Weights times a Vandermonde matrix: Re sum_n w_n exp(log_a_n l) for l = 0 .. length-1."""'
+        '    """Re sum_n w_n exp(log_a_n l): weights times a Vandermonde matrix, l = 0 .. length-1."""'
         in text
     )
     assert "Parameters" not in text

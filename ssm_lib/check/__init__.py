@@ -9,7 +9,10 @@ import torch
 
 
 def value(
-    answer: Any, expected: float, hints: Mapping[float, str] | None = None, tolerance: float = 1e-3
+    answer: Any,
+    expected: float,
+    hints: Mapping[float, str] | None = None,
+    tolerance: float = 1e-3,
 ) -> bool:
     """Check a number.
 
@@ -64,7 +67,11 @@ def tensor(answer: Any, expected: torch.Tensor, tolerance: float = 1e-5) -> bool
     if answer is None or answer is ...:
         return _todo()
     problem = _difference(answer, expected, tolerance)
-    return _wrong(problem) if problem else _right(f"shape {tuple(expected.shape)}, all values agree")
+    return (
+        _wrong(problem)
+        if problem
+        else _right(f"shape {tuple(expected.shape)}, all values agree")
+    )
 
 
 def function(
@@ -101,7 +108,9 @@ def function(
         try:
             result = answer(*arguments)
         except Exception as error:  # whatever the reader's code raises is told, not thrown
-            return _wrong(f"{prefix}case {i} of {len(cases)} raised {type(error).__name__}: {error}")
+            return _wrong(
+                f"{prefix}case {i} of {len(cases)} raised {type(error).__name__}: {error}"
+            )
         if result is None or result is ...:
             return _todo()
         problem = _difference(result, reference(*arguments), tolerance)
@@ -128,9 +137,7 @@ def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | 
         return None
     flat = int(gap.argmax())
     where = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
-    return (
-        f"entry {list(where)} is {_number(got.flatten()[flat])}, expected {_number(expected.flatten()[flat])}"
-    )
+    return f"entry {list(where)} is {_number(got.flatten()[flat])}, expected {_number(expected.flatten()[flat])}"
 
 
 def _number(x: torch.Tensor) -> str:
@@ -142,7 +149,7 @@ def _close(a: float, b: float, tolerance: float) -> bool:
 
 
 def _todo() -> bool:
-    print("✎ Not begun: replace the `...` in the cell above, and run it again.")
+    print("✎ Not begun: replace the `...` in this cell and run it again.")
     return False
 
 

@@ -50,7 +50,9 @@ class SSMLayer(nn.Module):
         """Output (B, H, L) that a state produces with no further input."""
         raise NotImplementedError
 
-    def _final_state(self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float) -> Tensor:
+    def _final_state(
+        self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float
+    ) -> Tensor:
         """State after the last input of each sequence; u (B, H, L) is zero beyond its length."""
         raise NotImplementedError
 
@@ -116,7 +118,9 @@ class SSMLayer(nn.Module):
         y = y.transpose(1, 2).to(u.dtype)  # (B, L, H)
         return (y, self._final_state(x, state, lengths, rate)) if return_state else y
 
-    def step(self, u_t: Tensor, state: Tensor | None, rate: float = 1.0) -> tuple[Tensor, Tensor]:
+    def step(
+        self, u_t: Tensor, state: Tensor | None, rate: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """Apply the layer to one input of each sequence, as a recurrence.
 
         Parameters
@@ -142,7 +146,9 @@ class SSMLayer(nn.Module):
         validate.real_input("u_t", u_t, "B H", {"H": self.d_model}, self.D.dtype)
         self._check(rate)
         if self.bidirectional:
-            raise ValueError("a bidirectional layer needs the future: it cannot run step by step")
+            raise ValueError(
+                "a bidirectional layer needs the future: it cannot run step by step"
+            )
         state = self._check_state(state, u_t.shape[0])
         if state is None:
             state = self.initial_state(u_t.shape[0])
@@ -162,7 +168,9 @@ class SSMLayer(nn.Module):
         if isinstance(rate, bool) or not isinstance(rate, (int, float)):
             raise TypeError(f"rate must be a number, got {type(rate).__name__}")
         if not 0 < rate < float("inf"):
-            raise ValueError(f"rate must be positive and finite (2 for every second sample), got {rate}")
+            raise ValueError(
+                f"rate must be positive and finite (2 for every second sample), got {rate}"
+            )
         for name, parameter in self.named_parameters():
             validate.finite(f"{type(self).__name__}.{name}", parameter)
 
@@ -170,16 +178,22 @@ class SSMLayer(nn.Module):
         if state is None:
             return None
         if not isinstance(state, Tensor):
-            raise TypeError(f"state must be a torch.Tensor or None, got {type(state).__name__}")
+            raise TypeError(
+                f"state must be a torch.Tensor or None, got {type(state).__name__}"
+            )
         zero = self.initial_state(batch)
         if state.shape != zero.shape:
-            raise ValueError(f"state must have shape {tuple(zero.shape)}, got {tuple(state.shape)}")
+            raise ValueError(
+                f"state must have shape {tuple(zero.shape)}, got {tuple(state.shape)}"
+            )
         if state.dtype != zero.dtype:
             raise TypeError(f"state must have dtype {zero.dtype}, got {state.dtype}")
         return state
 
 
-def _check_lengths(lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device) -> Tensor:
+def _check_lengths(
+    lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device
+) -> Tensor:
     lengths = torch.as_tensor(lengths)
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
@@ -188,7 +202,9 @@ def _check_lengths(lengths: Sequence[int] | Tensor, batch: int, longest: int, de
     if lengths.device.type == "cpu" and not torch.compiler.is_compiling():
         outside = lengths[(lengths < 1) | (lengths > longest)]
         if len(outside):
-            raise ValueError(f"lengths must lie in 1 .. {longest} (the padded length), got {outside[0]}")
+            raise ValueError(
+                f"lengths must lie in 1 .. {longest} (the padded length), got {outside[0]}"
+            )
     return lengths.to(device)
 
 
@@ -201,6 +217,8 @@ def initial_log_dt(shape: tuple[int, ...], dt_min: float, dt_max: float) -> Tens
         If not 0 < dt_min <= dt_max.
     """
     if not 0 < dt_min <= dt_max:
-        raise ValueError(f"expected 0 < dt_min <= dt_max, got dt_min={dt_min}, dt_max={dt_max}")
+        raise ValueError(
+            f"expected 0 < dt_min <= dt_max, got dt_min={dt_min}, dt_max={dt_max}"
+        )
     low, high = torch.log(torch.tensor([dt_min, dt_max])).tolist()
     return torch.empty(shape).uniform_(low, high)

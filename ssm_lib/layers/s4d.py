@@ -111,7 +111,9 @@ class S4D(SSMLayer):
         if Lambda.is_complex():
             self.imag = nn.Parameter(_copies(Lambda.imag, shape))
             self.B = nn.Parameter(_copies(torch.view_as_real(B), (*shape, 2)))
-            self.C = nn.Parameter(torch.randn(*directions, *shape, 2) * math.sqrt(0.5))  # E|c|^2 = 1
+            self.C = nn.Parameter(
+                torch.randn(*directions, *shape, 2) * math.sqrt(0.5)
+            )  # E|c|^2 = 1
         else:
             self.register_parameter("imag", None)
             self.B = nn.Parameter(_copies(B, shape))
@@ -139,7 +141,9 @@ class S4D(SSMLayer):
         validate.positive_int("length", length)
         self._check(rate)
         log_a, B_bar = self._discrete(rate)
-        return kernels.vandermonde(log_a, self._narrow(2 * self._complex(self.C) * B_bar), length)
+        return kernels.vandermonde(
+            log_a, self._narrow(2 * self._complex(self.C) * B_bar), length
+        )
 
     def initial_state(self, batch: int) -> Tensor:
         """The zero state: (B, H, N/2, 2); (B, H, N) for init="real"."""
@@ -157,23 +161,31 @@ class S4D(SSMLayer):
     def _discrete(self, rate: float) -> tuple[Tensor, Tensor]:
         """log A_bar and B_bar, (H, N/2) in double precision."""
         dt = torch.exp(self.log_dt.double()) * rate
-        return kernels.discrete_log(self.eigenvalues(), self._complex(self.B), dt, self.discretization)
+        return kernels.discrete_log(
+            self.eigenvalues(), self._complex(self.B), dt, self.discretization
+        )
 
     def _advance(self, u: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         # Coefficients in float64: an eigenvalue rounded to float32 drifts by 1e-3 in 16k steps.
         log_a, B_bar = self._discrete(rate)
         x = torch.exp(log_a) * self._complex(state) + B_bar * u[..., None]  # (B, H, N/2)
         if self.imag is None:
-            x = x.real  # bilinear takes the logarithm of a negative A_bar through complex numbers
+            x = (
+                x.real
+            )  # bilinear takes the logarithm of a negative A_bar through complex numbers
         y = 2 * (self._complex(self.C) * x).sum(-1).real
         return y.to(u.dtype), self._real(x)
 
     def _free_response(self, state: Tensor, length: int, rate: float) -> Tensor:
         log_a, _ = self._discrete(rate)
-        w = 2 * self._complex(self.C) * torch.exp(log_a) * self._complex(state)  # (B, H, N/2)
+        w = (
+            2 * self._complex(self.C) * torch.exp(log_a) * self._complex(state)
+        )  # (B, H, N/2)
         return kernels.vandermonde(log_a, self._narrow(w), length)
 
-    def _final_state(self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float) -> Tensor:
+    def _final_state(
+        self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float
+    ) -> Tensor:
         log_a, B_bar = self._discrete(rate)
         B, H, L = u.shape
         steps = torch.full((B,), L, device=u.device) if lengths is None else lengths

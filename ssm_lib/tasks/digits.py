@@ -46,18 +46,25 @@ def load(n_test: int = 360) -> Digits:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError as error:
-        raise ImportError("the digits come with scikit-learn: pip install 'ssm_lib[train]'") from error
+        raise ImportError(
+            "the digits come with scikit-learn: pip install 'ssm_lib[train]'"
+        ) from error
     data = load_digits()
     if not CLASSES <= n_test <= len(data.target) - CLASSES:
-        raise ValueError(f"n_test must lie in 10 .. {len(data.target) - CLASSES}, got {n_test}")
+        raise ValueError(
+            f"n_test must lie in 10 .. {len(data.target) - CLASSES}, got {n_test}"
+        )
     u_train, u_test, y_train, y_test = train_test_split(
         data.data, data.target, test_size=n_test, stratify=data.target, random_state=0
     )
     mean, std = u_train.mean(), u_train.std()
 
     def sequences(u: object) -> Tensor:
-        return torch.as_tensor((u - mean) / std, dtype=torch.float32)[..., None]  # (S, 64, 1)
+        return torch.as_tensor((u - mean) / std, dtype=torch.float32)[
+            ..., None
+        ]  # (S, 64, 1)
 
     return Digits(
-        (sequences(u_train), torch.as_tensor(y_train)), (sequences(u_test), torch.as_tensor(y_test))
+        (sequences(u_train), torch.as_tensor(y_train)),
+        (sequences(u_test), torch.as_tensor(y_test)),
     )

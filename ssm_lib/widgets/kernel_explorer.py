@@ -78,13 +78,17 @@ class KernelExplorer(anywidget.AnyWidget):
         view: str = "discrete",
         length: int = 200,
     ) -> None:
-        super().__init__(init=init, N=N, dt=dt, discretization=discretization, view=view, length=length)
+        super().__init__(
+            init=init, N=N, dt=dt, discretization=discretization, view=view, length=length
+        )
 
     @traitlets.validate("N")
     def _check_N(self, proposal: dict[str, Any]) -> int:
         N = proposal["value"]
         if not 2 <= N <= N_MAX or N % 2:
-            raise traitlets.TraitError(f"N must be an even number from 2 to {N_MAX}, got {N}")
+            raise traitlets.TraitError(
+                f"N must be an even number from 2 to {N_MAX}, got {N}"
+            )
         return N
 
     @traitlets.validate("dt")
@@ -98,7 +102,9 @@ class KernelExplorer(anywidget.AnyWidget):
     def _check_length(self, proposal: dict[str, Any]) -> int:
         length = proposal["value"]
         if not 2 <= length <= LENGTH_MAX:
-            raise traitlets.TraitError(f"length must be from 2 to {LENGTH_MAX} samples, got {length}")
+            raise traitlets.TraitError(
+                f"length must be from 2 to {LENGTH_MAX} samples, got {length}"
+            )
         return length
 
     def modes(self) -> Tensor:
@@ -119,25 +125,47 @@ class KernelExplorer(anywidget.AnyWidget):
         A, B = self._system()
         A_bar, _ = discretize.diagonal(A, B, self.dt, self.discretization)
         points = (A_bar if self.view == "discrete" else A).to(torch.complex128)
-        drawn = torch.linspace(0, len(modes) - 1, min(DRAWN, len(modes))).add(0.5).int().tolist()
+        drawn = (
+            torch.linspace(0, len(modes) - 1, min(DRAWN, len(modes)))
+            .add(0.5)
+            .int()
+            .tolist()
+        )
 
         figure = Figure(figsize=(9, 4.4), layout="constrained")
-        axes = figure.subplot_mosaic([["kernel", "plane"], ["modes", "plane"]], width_ratios=[3, 2])
-        axes["kernel"].plot(modes.sum(0), ".-", color=STYLES[0][0], markersize=3, linewidth=0.8)
-        axes["kernel"].set(ylabel="kernel $K_l$", title=repr(self), xlabel="lag l (samples)")
-        plane, bar = axes["plane"], r"\bar\lambda" if self.view == "discrete" else r"\lambda"
+        axes = figure.subplot_mosaic(
+            [["kernel", "plane"], ["modes", "plane"]], width_ratios=[3, 2]
+        )
+        axes["kernel"].plot(
+            modes.sum(0), ".-", color=STYLES[0][0], markersize=3, linewidth=0.8
+        )
+        axes["kernel"].set(
+            ylabel="kernel $K_l$", title=repr(self), xlabel="lag l (samples)"
+        )
+        plane, bar = (
+            axes["plane"],
+            r"\bar\lambda" if self.view == "discrete" else r"\lambda",
+        )
         plane.plot(points.real, points.imag, ".", color="#57606a")
         plane.plot(points.real, -points.imag, ".", color="#57606a", markerfacecolor="white")
         lane = 2.2 * modes[drawn].abs().max()  # one lane for each mode, all to one scale
         for slot, (n, (color, dash, marker)) in enumerate(zip(drawn, STYLES, strict=False)):
-            axes["modes"].plot(modes[n] / lane - slot, color=color, linestyle=dash, linewidth=1.2)
+            axes["modes"].plot(
+                modes[n] / lane - slot, color=color, linestyle=dash, linewidth=1.2
+            )
             plane.plot(points[n].real, points[n].imag, marker, color=color)
-        axes["modes"].set(xlabel="lag l (samples)", ylabel=f"modes, lanes of ±{lane / 2.2:.3g}")
-        axes["modes"].set_yticks([-slot for slot in range(len(drawn))], [f"n = {n}" for n in drawn])
+        axes["modes"].set(
+            xlabel="lag l (samples)", ylabel=f"modes, lanes of ±{lane / 2.2:.3g}"
+        )
+        axes["modes"].set_yticks(
+            [-slot for slot in range(len(drawn))], [f"n = {n}" for n in drawn]
+        )
         plane.set(xlabel=f"Re ${bar}$", ylabel=f"Im ${bar}$")
         if self.view == "discrete":
             circle = torch.polar(torch.ones(200), torch.linspace(0, 2 * torch.pi, 200))
-            plane.fill(circle.real, circle.imag, facecolor="#edf5fb", edgecolor="#aab2bb", zorder=0)
+            plane.fill(
+                circle.real, circle.imag, facecolor="#edf5fb", edgecolor="#aab2bb", zorder=0
+            )
             plane.set(aspect="equal", title=r"stable: $|\bar\lambda| < 1$")
         else:
             left = 1.25 * float(points.real.min())
@@ -158,7 +186,9 @@ class KernelExplorer(anywidget.AnyWidget):
         return f"KernelExplorer({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle = super()._repr_mimebundle_(**kwargs)  # text/plain (the repr above) and the widget's view
+        bundle = super()._repr_mimebundle_(
+            **kwargs
+        )  # text/plain (the repr above) and the widget's view
         assert bundle is not None  # only a widget without a view has none
         data, metadata = bundle
         png = io.BytesIO()

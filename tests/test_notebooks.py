@@ -68,8 +68,10 @@ def test_setup_cell_is_the_template(root, notebook):
     assert first.source == setup_cell.source(repository.configured(root)), "run make set-repository"
 
 
-def test_setup_cell_is_short():
-    assert len(setup_cell.source("https://example.org/a/b").splitlines()) <= MAX_LINES
+def test_setup_cell_is_short_and_narrow():
+    lines = setup_cell.source(repository.PLACEHOLDER).splitlines()
+    assert len(lines) <= MAX_LINES
+    assert max(map(len, lines)) <= 84
 
 
 def test_drawings_have_alt_text(notebook):

@@ -94,7 +94,7 @@ def test_clones_and_touches_nothing(elsewhere):
     done = elsewhere(CHECK + setup_cell.source(URL) + REPORT)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
-    assert Path(report["library"]) == elsewhere.folder / "ssm-book" / "ssm_lib" / "__init__.py"
+    assert Path(report["library"]) == elsewhere.folder / "ssm-src" / "ssm_lib" / "__init__.py"
     assert report["before"] == report["after"]
     assert report["before"] == {name: importlib.metadata.version(name) for name in report["before"]}
     again = elsewhere(CHECK + setup_cell.source(URL) + REPORT)
@@ -104,9 +104,7 @@ def test_clones_and_touches_nothing(elsewhere):
 def test_unset_repository_is_refused_before_any_clone(elsewhere):
     done = elsewhere(setup_cell.source(repository.PLACEHOLDER), GIT_TRACE=str(elsewhere.folder / "trace"))
     assert done.returncode != 0
-    assert (
-        "RuntimeError: ssm_lib is not here and no repository is set: run make set-repository" in done.stderr
-    )
+    assert "RuntimeError: No ssm_lib here: first run make set-repository" in done.stderr
     assert not (elsewhere.folder / "trace").exists(), "git was called"
     assert sorted(p.name for p in elsewhere.folder.iterdir()) == ["chapter.py"]
 
@@ -116,7 +114,7 @@ def test_library_beside_the_notebook_is_found(elsewhere, published, place):
     (elsewhere.folder / place / "ssm_lib").symlink_to(published / "ssm_lib")
     done = elsewhere(CHECK + setup_cell.source(repository.PLACEHOLDER) + REPORT)
     assert done.returncode == 0, done.stderr
-    assert not (elsewhere.folder / "ssm-book").exists()
+    assert not (elsewhere.folder / "ssm-src").exists()
 
 
 def test_missing_anywidget_is_installed_and_nothing_else_changes(elsewhere, tmp_path):
@@ -136,7 +134,7 @@ def test_missing_anywidget_is_installed_and_nothing_else_changes(elsewhere, tmp_
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["before"] == report["after"]
     calls = (elsewhere.folder / "pip-calls").read_text().splitlines()
-    assert calls == ["install -q --no-deps anywidget psygnal"]
+    assert calls == ["install --no-deps anywidget psygnal"]
 
 
 @pytest.mark.slow
@@ -159,4 +157,4 @@ def test_the_tour_runs_alone(elsewhere, published, tmp_path):
     )
     done = elsewhere(runner, JUPYTER_PATH=str(tmp_path / "jupyter"), JUPYTER_PLATFORM_DIRS="1")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (elsewhere.folder / "ssm-book" / "ssm_lib").is_dir()
+    assert (elsewhere.folder / "ssm-src" / "ssm_lib").is_dir()

@@ -7,20 +7,20 @@ is not, as on Colab. It never touches torch, numpy or ipywidgets: `--no-deps` ke
 TAGS = ["setup", "hide-input"]
 
 TEMPLATE = """\
-# Finds ssm_lib: installed, beside this notebook, or else cloned. Leaves torch, numpy, ipywidgets alone.
 import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
-REPOSITORY = "{url}"
-sys.path += [str(Path(place).resolve()) for place in ("..", ".", "ssm-book")]
+REPOSITORY = "{url}"  # cloned only if ssm_lib is not here
+sys.path += [str(Path(place).resolve()) for place in ("..", ".", "ssm-src")]
 if importlib.util.find_spec("ssm_lib") is None:
     if REPOSITORY.endswith("OWNER/REPO"):
-        raise RuntimeError("ssm_lib is not here and no repository is set: run make set-repository URL=...")
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", REPOSITORY, "ssm-book"], check=True)
+        raise RuntimeError("No ssm_lib here: first run make set-repository URL=...")
+    subprocess.run(["git", "clone", "--depth=1", REPOSITORY, "ssm-src"], check=True)
 if importlib.util.find_spec("anywidget") is None:
-    subprocess.run([sys.executable, *"-m pip install -q --no-deps anywidget psygnal".split()], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps"]
+    subprocess.run([*pip, "anywidget", "psygnal"], check=True)
 importlib.invalidate_caches()"""
 
 

@@ -245,21 +245,25 @@ def test_controls_move_their_own_widget_and_tell_python(page):
         before, curve = curve, first.locator(".kernel-curve").get_attribute("d")
         return before != curve
 
+    def saved(name, value):
+        """The page may handle a key after the call that pressed it has returned."""
+        page.wait_for_function(f"widgets[0].model.saved?.{name} === {json.dumps(value)}", timeout=5000)
+
     first.locator("input[name=dt]").focus()
     page.keyboard.press("ArrowRight")
     assert changed()
-    assert page.evaluate("widgets[0].model.saved.dt") == 0.0525  # three digits: what is shown is what is used
+    saved("dt", 0.0525)  # three digits: what is shown is what is used
     assert first.locator("input[name=dt]").get_attribute("aria-valuetext") == "0.0525"
     first.locator("input[name=N]").focus()
     page.keyboard.press("ArrowRight")
     assert changed()
-    assert page.evaluate("widgets[0].model.saved.N") == 18
+    saved("N", 18)
     first.locator("select[name=init]").select_option("inv")
     assert changed()
     first.locator("input[name=discretization][value=zoh]").focus()
     page.keyboard.press("ArrowRight")
     assert changed()
-    assert page.evaluate("widgets[0].model.saved.discretization") == "bilinear"
+    saved("discretization", "bilinear")
     description = first.locator(".ke-plane desc").text_content()
     first.locator("input[name=view][value=continuous]").check()
     assert first.locator(".ke-plane desc").text_content() != description

@@ -41,7 +41,9 @@ def dense(
     ValueError
         Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
 
-    Equation: eq-zoh (zero-order hold; the generalized bilinear family is Gu et al. 2021, LSSL, App. C.1.3)
+    Equation: eq-zoh (Gu et al. 2022, S4D)
+
+    Source of the generalized bilinear family: Gu et al. 2021, LSSL, App. C.1.3.
     """
     alpha = _implicit_weight(method, alpha)
     N = A.shape[-1]
@@ -95,7 +97,7 @@ def diagonal(
     ValueError
         Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
 
-    Equation: eq-zoh (zero-order hold, one mode at a time as in Gu et al. 2022, S4D)
+    Equation: eq-zoh (Gu et al. 2022, S4D)
     """
     alpha = _implicit_weight(method, alpha)
     z = per_mode(dt, A) * A  # dt lambda, dimensionless

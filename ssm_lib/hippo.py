@@ -6,65 +6,99 @@ P           low-rank factor: A + P^T P is normal               Gu et al. 2022 (S
 Lambda, V   A + P^T P = V diag(Lambda) V*, V unitary           Gu et al. 2022 (S4), Theorem 1
 
 Everything is computed and returned in float64 / complex128: the eigenvalues of LegS reach N^2/pi.
+The windows of legt and fourier are [0, 1] seconds; scale A and B by 1/theta for a window of theta.
+(The originals' code halves both matrices, which makes the window [0, 2].)
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 from ssm_lib import validate
 
-MEASURES = ("legs",)
+MEASURES = ("legs", "legt", "lagt", "fourier")
 
 
 def transition(measure: str, N: int) -> tuple[Tensor, Tensor]:
     """State matrix and input matrix of a HiPPO system, x'(t) = A x(t) + B u(t).
 
+    The impulse responses (e^{tA} B)_n are the basis that the measure is named after:
+
+    - ``"legs"`` (scaled Legendre, without the factor 1/t as used from LSSL on):
+      sqrt(2n+1) e^{-t} P_n(2 e^{-t} - 1), exactly;
+    - ``"legt"`` (translated Legendre): sqrt(2n+1) (-1)^n P_n(2t - 1) on [0, 1] and about 0 after;
+    - ``"lagt"`` (translated Laguerre): e^{-t/2} L_n(t), exactly;
+    - ``"fourier"``: 1, then pairs sqrt(2) cos(2 pi k t), sqrt(2) sin(2 pi k t) on [0, 1] and about 0
+      after. State 1 would be the sine of frequency 0 and is always 0.
+
     Parameters
     ----------
     measure
-        ``"legs"``: scaled Legendre. As used from LSSL on, without the factor 1/t: its impulse
-        responses are exponentially warped Legendre polynomials,
-        (e^{tA} B)_n = sqrt(2n+1) e^{-t} P_n(2 e^{-t} - 1).
+        ``"legs"``, ``"legt"``, ``"lagt"`` or ``"fourier"``.
     N
-        State size, at least 1.
+        State size, at least 1; even for ``"fourier"``.
 
     Returns
     -------
-    A : Tensor (N, N), float64. Signed: its eigenvalues have negative real part.
+    A : Tensor (N, N), float64. Signed: its eigenvalues have negative real part (one of fourier is 0).
     B : Tensor (N,), float64.
 
     Raises
     ------
     ValueError, TypeError
-        If the measure is unknown or N is not a positive int.
+        If the measure is unknown or N is not a positive (even) int.
 
     Equation: eq-legs (Gu et al. 2022, S4, Section 2.2)
     """
     validate.one_of("measure", measure, MEASURES)
-    validate.positive_int("N", N)
-    root = torch.sqrt(2 * torch.arange(N, dtype=torch.float64) + 1)  # (N,)
-    A = -torch.tril(torch.outer(root, root), diagonal=-1)  # below the diagonal
-    A = A - torch.diag(torch.arange(1, N + 1, dtype=torch.float64))  # on it: -(n + 1)
-    return A, root
+    validate.positive_int("N", N, even=measure == "fourier")
+    n = torch.arange(N, dtype=torch.float64)
+    root = torch.sqrt(2 * n + 1)  # (N,)
+    outer = torch.outer(root, root)
+    if measure == "legs":
+        return -torch.tril(outer, diagonal=-1) - torch.diag(n + 1), root
+    if measure == "legt":
+        sign = 1 - 2 * ((n[:, None] - n) % 2)  # (-1)^(n-k)
+        return -torch.where(n[:, None] >= n, outer, sign * outer), root
+    if measure == "lagt":
+        return torch.eye(N, dtype=torch.float64) / 2 - torch.ones_like(
+            outer
+        ).tril(), torch.ones_like(n)
+    even = n % 2 == 0
+    B = 2 * math.sqrt(2) * even.double()
+    B[0] = 2
+    turn = torch.diag((math.pi * n * even)[:-1], diagonal=-1)  # 2 pi k below the diagonal
+    return turn - turn.T - torch.outer(B, B) / 2, B
 
 
 def low_rank(measure: str, N: int) -> Tensor:
     """The factor P that makes a HiPPO matrix normal: A + P^T P = c I + (skew-symmetric).
 
+    Parameters
+    ----------
+    measure, N
+        As `transition`.
+
     Returns
     -------
-    P : Tensor (r, N), float64; r = 1 for ``"legs"``, P_n = sqrt(n + 1/2).
+    P : Tensor (r, N), float64. Rank r = 1, but 2 for ``"legt"``: sqrt(2n+1) on the odd n and on the
+        even n. legs: sqrt(n + 1/2); lagt: sqrt(1/2); fourier: B / sqrt(2).
 
     Raises
     ------
     ValueError, TypeError
-        If the measure is unknown or N is not a positive int.
+        As `transition`.
+
+    Source: Gu et al. 2022, S4, Theorem 1 and App. C.1.
     """
-    validate.one_of("measure", measure, MEASURES)
-    validate.positive_int("N", N)
-    return torch.sqrt(torch.arange(N, dtype=torch.float64) + 0.5)[None]  # (1, N)
+    _, B = transition(measure, N)
+    if measure == "legt":
+        odd = torch.arange(N) % 2 == 1
+        return torch.stack([torch.where(odd, B, 0.0), torch.where(odd, 0.0, B)])
+    return B[None] / math.sqrt(2)
 
 
 def nplr(measure: str, N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -78,13 +112,14 @@ def nplr(measure: str, N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     Parameters
     ----------
     measure
-        ``"legs"``.
+        As `transition`.
     N
         State size, even.
 
     Returns
     -------
-    Lambda : Tensor (N/2,), complex128, positive imaginary part, ascending.
+    Lambda : Tensor (N/2,), complex128, positive imaginary part, ascending. (fourier has a double
+        eigenvalue 0, of which one is kept, and real part 0 throughout.)
     P : Tensor (r, N/2), complex128: V* P.
     B : Tensor (N/2,), complex128: V* B (real and positive).
     V : Tensor (N, N/2), complex128: orthonormal columns; the other half of the basis is conj(V).
@@ -96,15 +131,23 @@ def nplr(measure: str, N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     Source: Gu et al. 2022, S4, Theorem 1.
     """
-    validate.one_of("measure", measure, MEASURES)
     validate.positive_int("N", N, even=True)
     A, B = transition(measure, N)
     P = low_rank(measure, N)
     normal = A + P.T @ P
-    real = normal.diagonal().mean()  # -1/2 for LegS: normal = real * I + skew
-    skew = (normal - normal.T) / 2
-    imag, V = torch.linalg.eigh(-1j * skew)  # Hermitian, so eigh: exact and ascending
-    imag, V = imag[N // 2 :], V[:, N // 2 :]  # (N/2,), (N, N/2)
+    real = normal.diagonal().mean()  # normal = real * I + skew
+    if (
+        measure == "fourier"
+    ):  # already in blocks of two; an eigensolver would mix the double 0
+        imag = 2 * math.pi * torch.arange(N // 2, dtype=torch.float64)
+        V = torch.zeros(N, N // 2, dtype=torch.complex128)
+        V[::2] = math.sqrt(0.5) * torch.eye(N // 2, dtype=V.dtype)
+        V[1::2] = -1j * V[::2]
+    else:
+        imag, V = torch.linalg.eigh(
+            -0.5j * (normal - normal.T)
+        )  # Hermitian: exact and ascending
+        imag, V = imag[N // 2 :], V[:, N // 2 :]  # (N/2,), (N, N/2)
     B_eig = V.mH @ B.to(V.dtype)
     V = V * (B_eig / B_eig.abs())
     Lambda = torch.complex(real.expand_as(imag).contiguous(), imag)

@@ -120,7 +120,7 @@ def test_page_is_written_once(scratch):
     text = page.read_text(encoding="utf8")
     assert "{eq}`eq-zoh`" in text
     assert "Gu et al. 2021 (LSSL), Eq. 3" in text
-    assert "{py:obj}`ssm_lib.discretize.zoh`" in text
+    assert "{py:obj}`discretize.zoh <ssm_lib.discretize.zoh>`" in text
     before = page.stat().st_mtime_ns
     equations.write_page(folder)
     assert page.stat().st_mtime_ns == before

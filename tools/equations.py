@@ -175,7 +175,7 @@ def page_text(book: Book) -> str:
     lines += ["| Equation | Section | Source | Code |", "|---|---|---|---|"]
     for e in book.equations:
         functions = book.docstrings.get(e.label, {})
-        code = "<br>".join(f"{{py:obj}}`{name}`" for name in functions)
+        code = "<br>".join(f"{{py:obj}}`{name.removeprefix('ssm_lib.')} <{name}>`" for name in functions)
         source = "<br>".join(dict.fromkeys(s for s in functions.values() if s))
         section = f"[{e.heading}](../{e.page}.{'ipynb' if e.page.startswith('notebooks') else 'md'})"
         lines.append(f"| {{eq}}`{e.label}` | {section} | {source} | {code} |".replace("|  |", "| |"))

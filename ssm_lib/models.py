@@ -12,7 +12,6 @@ from ssm_lib import validate
 from ssm_lib.layers import LAYERS, SSMLayer
 
 POOLING = ("mean", "none")
-SSM_PARAMETERS = ("log_neg_re", "imag", "log_dt", "B")  # trained slowly and never decayed
 
 
 class Block(nn.Module):
@@ -221,7 +220,7 @@ def param_groups(
         for module in model.modules()
         if isinstance(module, SSMLayer)
         for name, p in module.named_parameters(recurse=False)
-        if name in SSM_PARAMETERS
+        if name in module.slow_parameters
     }
     trained = [p for p in model.parameters() if p.requires_grad]
     plain = [p for p in trained if p not in slow and p.ndim < 2]  # norms, biases, D

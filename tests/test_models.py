@@ -93,3 +93,12 @@ def test_frozen_parameters_are_left_out():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_layer_names_its_own_slow_parameters():
+    class Fast(S4D):
+        slow_parameters = ("log_dt",)
+
+    layer = Fast(4, 8)
+    slow = param_groups(layer, lr=0.01, ssm_lr=0.001, weight_decay=0.05)[2]
+    assert [id(p) for p in slow["params"]] == [id(layer.log_dt)]

@@ -27,6 +27,9 @@ class SSMLayer(nn.Module):
         Read the sequence in both directions: a second kernel acts on the future, from the next input on.
     """
 
+    # Names of the parameters that shape the kernel (Lambda, dt, B): trained slowly, never decayed.
+    slow_parameters: tuple[str, ...] = ("log_neg_re", "imag", "log_dt", "B")
+
     def __init__(self, d_model: int, d_state: int, bidirectional: bool) -> None:
         super().__init__()
         self.d_model = validate.positive_int("d_model", d_model)

@@ -107,6 +107,37 @@ def diagonal(
     return (1 + (1 - alpha) * z) / implicit, per_mode(dt, A) / implicit * B
 
 
+def discrete_log(
+    A: Tensor, B: Tensor, dt: Tensor | float, method: str
+) -> tuple[Tensor, Tensor]:
+    """Logarithm of the discrete eigenvalues and the discrete input weights, in double precision.
+
+    Parameters
+    ----------
+    A, B, dt, method
+        As `diagonal`.
+
+    Returns
+    -------
+    log_a : Tensor (..., N): dt A for zoh; else log(A_bar), always complex.
+    B_bar : Tensor (..., N).
+
+    Raises
+    ------
+    ValueError
+        As `diagonal`.
+    """
+    A, B = to_double(A), to_double(B)
+    A_bar, B_bar = diagonal(A, B, dt, method)
+    if method == "zoh":
+        return per_mode(dt, A) * A, B_bar
+    A_bar = A_bar + 0j  # a negative A_bar has a complex logarithm
+    vanished = (
+        A_bar == 0
+    )  # a mode that dies in one step: its logarithm is stood in for by -708
+    return torch.log(torch.where(vanished, torch.finfo(torch.float64).tiny, A_bar)), B_bar
+
+
 def per_mode(dt: Tensor | float, A: Tensor) -> Tensor:
     """dt with a dimension for the modes of A: (...) -> (..., 1) if it has one step per system."""
     dt = torch.as_tensor(dt, dtype=A.real.dtype, device=A.device)
@@ -135,6 +166,16 @@ def expm1_ratio(z: Tensor) -> Tensor:
         series = 1 + series_z / (k + 1) * series
     quotient_z = torch.where(small, 1, z)
     return torch.where(small, series, (torch.exp(quotient_z) - 1) / quotient_z)
+
+
+def to_double(x: Tensor) -> Tensor:
+    """x in float64 or complex128."""
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+
+
+def to_single(x: Tensor) -> Tensor:
+    """x in float32 or complex64."""
+    return x.to(torch.complex64 if x.is_complex() else torch.float32)
 
 
 def _implicit_weight(method: str, alpha: float | None) -> float | None:

@@ -85,3 +85,49 @@ def diagonal_kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Ten
     """
     V = A_bar[..., None] ** torch.arange(length)  # (H, N, L)
     return 2 * torch.einsum("hn,hnl->hl", C * B_bar, V).real
+
+
+def dss_kernel(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str) -> Tensor:
+    """The two kernels of DSS as printed, with its H*N*L exponentials (they overflow for Re A > 0).
+
+    Parameters
+    ----------
+    A : Tensor (N,)
+    W : Tensor (H, N)
+    dt : Tensor (H,)
+    length
+        Number of samples L.
+    variant
+        ``"exp"`` or ``"softmax"``.
+
+    Returns
+    -------
+    K : Tensor (H, L)
+
+    Source: Gupta et al. 2022, DSS, Proposition 1.
+    """
+    z = dt[:, None] * A
+    rows = torch.exp(z[..., None] * torch.arange(length))  # (H, N, L)
+    if variant == "exp":
+        return torch.einsum("hn,hnl->hl", W * (torch.exp(z) - 1) / A, rows).real
+    return torch.einsum("hn,hnl->hl", W / A, rows / rows.sum(-1, keepdim=True)).real
+
+
+def dplr_system(
+    A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The full complex system of one channel, diag(A) - P Q* with both halves of the pairs.
+
+    Parameters
+    ----------
+    A, B, C : Tensor (N/2,)
+    P, Q : Tensor (r, N/2)
+
+    Returns
+    -------
+    A (N, N), B (N,), C (N,), complex
+
+    Source: Gu et al. 2022, S4, Theorem 1.
+    """
+    A, B, C, P, Q = (torch.cat([x, x.conj()], dim=-1) for x in (A, B, C, P, Q))
+    return torch.diag(A) - P.mT @ Q.conj(), B, C

@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ssm_lib import hippo, kernels, validate
+from ssm_lib import discretize, hippo, kernels, validate
 from ssm_lib.layers.base import SSMLayer, initial_log_dt
 
 INITS = ("legs", "lin", "inv", "real")
@@ -161,7 +161,7 @@ class S4D(SSMLayer):
     def _discrete(self, rate: float) -> tuple[Tensor, Tensor]:
         """log A_bar and B_bar, (H, N/2) in double precision."""
         dt = torch.exp(self.log_dt.double()) * rate
-        return kernels.discrete_log(
+        return discretize.discrete_log(
             self.eigenvalues(), self._complex(self.B), dt, self.discretization
         )
 
@@ -208,7 +208,7 @@ class S4D(SSMLayer):
         return (x if self.imag is None else torch.view_as_real(x)).to(self.compute_dtype)
 
     def _narrow(self, w: Tensor) -> Tensor:
-        return w if self.compute_dtype == torch.float64 else kernels.to_single(w)
+        return w if self.compute_dtype == torch.float64 else discretize.to_single(w)
 
 
 def _copies(x: Tensor, shape: tuple[int, ...]) -> Tensor:

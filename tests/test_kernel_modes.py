@@ -131,8 +131,117 @@ def test_kernel_stays_in_float32_under_autocast():
     assert torch.equal(cast, plain)
 
 
+DSS = {  # two modes, dt = 0.1, L = 6; exp: the first of them alone
+    "softmax": [-0.13794074, -0.1082985401, -0.0805684456, -0.0552052093, -0.0324617983, -0.012400604],
+    "exp": [0.0872594196, 0.0612150265, 0.0351820532, 0.01020857, -0.0127997886, -0.033102767],
+}
+DLR = [1.75, -0.2475124584, -0.2450496683, 2.6687252173, 1.6813815185, -0.2378073561]
+
+
+@pytest.mark.parametrize("variant", DSS)
+def test_dss_matches_golden_numbers(variant):
+    A = torch.tensor([-0.5 + 2j, 0.3 + 1j], dtype=torch.complex128)
+    W = torch.tensor([[1 + 1j, 0.5 - 1j]], dtype=torch.complex128)
+    if variant == "exp":
+        A, W = A[:1], W[:, :1]
+    dt = torch.tensor([0.1], dtype=torch.float64)
+    golden = torch.tensor([DSS[variant]], dtype=torch.float64)
+    torch.testing.assert_close(kernels.dss(A, W, dt, 6, variant), golden, rtol=0, atol=1e-9)
+
+
+def test_dlr_matches_golden_numbers():
+    n = torch.arange(4, dtype=torch.float64)
+    log_a = torch.complex(torch.full_like(n, -0.01), 2 * math.pi * n / 4)
+    W = torch.tensor([[1, 0.5j, -0.25, 1 - 1j]], dtype=torch.complex128)
+    golden = torch.tensor([DLR], dtype=torch.float64)
+    torch.testing.assert_close(kernels.dlr(log_a, W, 6), golden, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("dss/exp/lin", "exp"), ("dss/softmax/hippo_skew_pos_imag", "softmax")]
+)
+def test_dss_matches_the_original_implementation(reference, name, variant):
+    A, W, dt, K = (reference[f"{name}/{key}"] for key in ("Lambda", "W", "dt", "K"))
+    ours = kernels.dss(A, W[0], dt, 777, variant)
+    assert float((ours - K[0]).abs().max() / K.abs().max()) < 2e-4
+
+
+def test_dlr_matches_the_original_implementation(reference):
+    log_a, W, K = (reference[f"dlr/real/{key}"] for key in ("Lambda", "W", "K"))
+    ours = kernels.dlr(log_a, W[0], 777)
+    assert float((ours - K[0]).abs().max() / K.abs().max()) < 2e-4
+
+
+def dss_system(N=6, H=3, growth=0.0):
+    generator = torch.Generator().manual_seed(1)
+    A = torch.randn(N, dtype=torch.complex128, generator=generator) * 3
+    A = torch.complex(growth - A.real.abs(), A.imag)
+    W = torch.randn(H, N, dtype=torch.complex128, generator=generator)
+    return A, W, torch.tensor([0.001, 0.01, 0.02], dtype=torch.float64)[:H]
+
+
+@pytest.mark.parametrize("L", LENGTHS)
+@pytest.mark.parametrize(("variant", "growth"), [("exp", 0.0), ("softmax", 0.0), ("softmax", 2.0)])
+def test_dss_equals_the_printed_formula(variant, growth, L):
+    A, W, dt = dss_system(growth=growth)
+    if L == 16384:
+        dt = dt / 20  # so that the printed softmax does not overflow
+    assert growth == 0 or 0 < int((A.real > 0).sum()) < len(A)
+    expected = oracles.dss_kernel(A, W, dt, L, variant)
+    K = kernels.dss(A, W, dt, L, variant)
+    scale = float(expected.abs().max())
+    torch.testing.assert_close(K, expected, rtol=0, atol=1e-9 * scale)
+    single = kernels.dss(A.to(torch.complex64), W.to(torch.complex64), dt, L, variant)
+    assert single.dtype == torch.float32
+    assert float((single - K).abs().max()) < 2e-5 * scale
+
+
+def test_dss_softmax_survives_modes_that_overflow():
+    A, W, _ = dss_system(growth=4.0)
+    K = kernels.dss(A, W, torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64), 5000)
+    assert bool(torch.isfinite(K).all())
+    far = kernels.dss(torch.tensor([30 + 0j]), torch.tensor([[30 + 0j]]), torch.ones(1), 5000)
+    torch.testing.assert_close(far[0, -1], torch.tensor(1.0))  # all weight on the far past
+    assert float(far[0, :-1].abs().max()) < 1e-6
+
+
+def test_dss_softmax_is_the_zero_order_hold_with_other_weights():
+    A, W, dt = dss_system(H=1)
+    w = W / (torch.exp(40 * dt[:, None] * A) - 1)
+    one = torch.ones_like(W)
+    hold = kernels.diagonal(A[None], one, w, dt, 40) / 2  # S4D counts each mode twice
+    torch.testing.assert_close(kernels.dss(A, W, dt, 40, "softmax"), hold)
+
+
+@pytest.mark.parametrize(("variant", "growth"), [("exp", 0.0), ("softmax", 2.0)])
+def test_dss_gradients(variant, growth):
+    inputs = [x.requires_grad_() for x in dss_system(N=3, H=2, growth=growth)]
+    assert torch.autograd.gradcheck(lambda *x: kernels.dss(*x, 7, variant), inputs)
+
+
+@pytest.mark.parametrize("L", LENGTHS)
+def test_dlr_equals_the_printed_formula(L):
+    A, W, _ = dss_system(N=8)
+    log_a = torch.complex(A.real / 1000, A.imag)
+    expected = (W[..., None] * torch.exp(log_a[:, None] * torch.arange(L))).sum(1).real
+    torch.testing.assert_close(kernels.dlr(log_a, W, L), expected, rtol=0, atol=1e-9)
+    inputs = [log_a.clone().requires_grad_(), W.clone().requires_grad_()]
+    if L < 5:
+        assert torch.autograd.gradcheck(lambda *x: kernels.dlr(*x, L), inputs)
+
+
+def test_as_many_modes_as_samples_make_any_kernel():
+    """DLR with N = L undamped modes at the roots of unity is the inverse Fourier transform."""
+    L = 50
+    target = torch.randn(1, L, dtype=torch.float64)
+    log_a = 2j * math.pi * torch.arange(L, dtype=torch.float64) / L
+    torch.testing.assert_close(kernels.dlr(log_a, torch.fft.fft(target) / L, L), target)
+
+
 def test_bad_input_is_named():
     A, B, C, dt = system("lin")
+    with pytest.raises(ValueError, match="unknown variant 'max'"):
+        kernels.dss(A, C, dt, 4, "max")
     with pytest.raises(ValueError, match="length must be at least 1, got 0"):
         kernels.diagonal(A, B, C, dt, 0)
     with pytest.raises(TypeError, match="length must be an int, got 8.0"):

@@ -1,4 +1,4 @@
-"""Convolution kernels of state space models, as matrix products.
+"""Kernels of diagonal systems, as matrix products.
 
 The printed formulas (`ssm_lib.oracles`) raise every eigenvalue to every power: H*N*L exponentials, and
 a phase that float32 cannot hold at large l. Here l = q b + r splits exp(a l) = exp(a b q) exp(a r), so
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ssm_lib import discretize, validate
+from ssm_lib.discretize import to_double, to_single
 
 
 def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
@@ -111,50 +112,79 @@ def diagonal(
     Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
     """
     wide = torch.float64 in (_real_dtype(A), _real_dtype(B), _real_dtype(C))
-    log_a, B_bar = discrete_log(A, B, dt, method)
+    log_a, B_bar = discretize.discrete_log(A, B, dt, method)
     w = 2 * C * B_bar
     return vandermonde(log_a, w if wide else to_single(w), length)
 
 
-def discrete_log(
-    A: Tensor, B: Tensor, dt: Tensor | float, method: str
-) -> tuple[Tensor, Tensor]:
-    """Logarithm of the discrete eigenvalues and the discrete input weights, in double precision.
+def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax") -> Tensor:
+    """Kernels of DSS: Re sum_n over all N modes, without a factor 2 (no conjugate partners).
 
     Parameters
     ----------
-    A, B, dt, method
-        As `ssm_lib.discretize.diagonal`.
+    A : Tensor (N,) or (H, N), complex. lambda_n; for ``"softmax"`` its real part may be positive.
+    W : Tensor (H, N), complex. Weights, B and C in one.
+    dt : Tensor (H,)
+        Step in seconds.
+    length
+        Number of samples L. The ``"softmax"`` kernel as a whole depends on it.
+    variant
+        ``"exp"``: W_n (exp(dt lambda_n) - 1) / lambda_n exp(dt lambda_n l), the zero-order hold.
+        ``"softmax"``: W_n / lambda_n exp(dt lambda_n l) / sum_j exp(dt lambda_n j), j < L.
 
     Returns
     -------
-    log_a : Tensor (..., N): dt A for zoh; else log(A_bar), always complex.
-    B_bar : Tensor (..., N).
+    K : Tensor (H, L), real; float64 if A or W is complex128, else float32.
 
     Raises
     ------
-    ValueError
-        As `ssm_lib.discretize.diagonal`.
+    TypeError, ValueError
+        As `vandermonde`; if the variant is unknown.
+
+    Source: Gupta et al. 2022, DSS, Proposition 1; the softmax in the form that does not overflow.
     """
-    A, B = to_double(A), to_double(B)
-    A_bar, B_bar = discretize.diagonal(A, B, dt, method)
-    if method == "zoh":
-        return discretize.per_mode(dt, A) * A, B_bar
-    A_bar = A_bar + 0j  # a negative A_bar has a complex logarithm
-    vanished = (
-        A_bar == 0
-    )  # a mode that dies in one step: its logarithm is stood in for by -708
-    return torch.log(torch.where(vanished, torch.finfo(torch.float64).tiny, A_bar)), B_bar
+    validate.one_of("variant", variant, ("softmax", "exp"))
+    validate.positive_int("length", length)
+    wide = torch.float64 in (_real_dtype(A), _real_dtype(W))
+    A, W = to_double(A), to_double(W)
+    z = discretize.per_mode(dt, W) * A  # (H, N)
+    if variant == "exp":
+        w = W * discretize.per_mode(dt, W) * discretize.expm1_ratio(z)
+        return vandermonde(z, w if wide else to_single(w), length)
+    # A growing mode is normalized by its last value: read it backwards, as a decaying one.
+    grows = z.real > 0
+    decay = torch.where(grows, -z, z)
+    total = length * discretize.expm1_ratio(
+        length * decay
+    )  # sum_j exp(decay j), times the next
+    w = W / A * discretize.expm1_ratio(decay) / total
+    w = w if wide else to_single(w)
+    forwards = vandermonde(decay, torch.where(grows, 0, w), length)
+    return forwards + vandermonde(decay, torch.where(grows, w, 0), length).flip(-1)
 
 
-def to_double(x: Tensor) -> Tensor:
-    """x in float64 or complex128."""
-    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+def dlr(log_a: Tensor, W: Tensor, length: int) -> Tensor:
+    """Kernels of DLR: Re sum_n W_n exp(log_a_n l), over all N modes, which the channels share.
 
+    Parameters
+    ----------
+    log_a : Tensor (N,), complex. Logarithms of the diagonal transition, real parts <= 0.
+    W : Tensor (H, N), complex. Output weights.
+    length
+        Number of samples L.
 
-def to_single(x: Tensor) -> Tensor:
-    """x in float32 or complex64."""
-    return x.to(torch.complex64 if x.is_complex() else torch.float32)
+    Returns
+    -------
+    K : Tensor (H, L), real; float64 if W is complex128, else float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `vandermonde`.
+
+    Source: Gupta et al. 2022, DLR.
+    """
+    return vandermonde(log_a, W, length)
 
 
 def powers(log_a: Tensor, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,226 @@
+"""Kernels of dense and of diagonal plus low-rank systems.
+
+Symbol      Meaning                                                Where in S4 (Gu et al. 2022)
+Lambda      diagonal, one of each conjugate pair (`A` in calls)    Theorem 1
+P, Q        low-rank factors, A = Lambda - P Q*                    Theorem 1
+C_tilde     C (I - A_bar^L), the truncated output matrix           Lemma C.3
+K_hat(z)    sum_l K_l z^l at the roots of unity                    App. C.3
+g(z)        (2/dt) (1 - z) / (1 + z)                               App. C.3
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ssm_lib import discretize, validate
+from ssm_lib.discretize import to_double
+
+
+def krylov(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
+    """C A_bar^l B_bar for l = 0 .. length-1, for dense A_bar, by matrix products only.
+
+    With l = q b + r the rows C A_bar^r and the columns A_bar^{b q} B_bar are each found by doubling
+    (a set of powers times the next power of two), and their product is the kernel.
+
+    Parameters
+    ----------
+    A_bar : Tensor (..., N, N)
+    B_bar, C : Tensor (..., N)
+    length
+        Number of samples L.
+
+    Returns
+    -------
+    K : Tensor (..., L), in the widest dtype of the arguments; powers are formed in double precision.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If length is not a positive int or the shapes do not match.
+
+    Source: the Krylov function of Gu et al. 2021, LSSL, Section 2.
+    """
+    validate.positive_int("length", length)
+    N = A_bar.shape[-1]
+    if (
+        A_bar.ndim < 2
+        or A_bar.shape[-2] != N
+        or B_bar.shape[-1:] != (N,)
+        or C.shape[-1:] != (N,)
+    ):
+        raise ValueError(
+            "expected A_bar (..., N, N), B_bar (..., N) and C (..., N), got "
+            f"{tuple(A_bar.shape)}, {tuple(B_bar.shape)} and {tuple(C.shape)}"
+        )
+    dtype = torch.promote_types(torch.promote_types(A_bar.dtype, B_bar.dtype), C.dtype)
+    double = torch.complex128 if dtype.is_complex else torch.float64
+    power = A_bar.to(double)
+    b = 1 << (math.isqrt(length - 1).bit_length())  # a power of two above sqrt(L)
+    with torch.autocast(A_bar.device.type, enabled=False):
+        rows = C.to(double)[..., None, :]  # (..., 1, N)
+        while rows.shape[-2] < b:
+            rows = torch.cat([rows, rows @ power], dim=-2)
+            power = power @ power
+        columns = B_bar.to(double)[..., None]  # (..., N, 1); power is A_bar^b by now
+        while columns.shape[-1] < -(-length // b):
+            columns = torch.cat([columns, power @ columns], dim=-1)
+            power = power @ power
+        K = columns.transpose(-1, -2) @ rows.transpose(-1, -2)  # (..., Q, N) (..., N, b)
+    return K.flatten(-2)[..., :length].to(dtype)
+
+
+def dplr(
+    A: Tensor,
+    P: Tensor,
+    B: Tensor,
+    C: Tensor,
+    dt: Tensor,
+    length: int,
+    Q: Tensor | None = None,
+    algorithm: str = "krylov",
+) -> Tensor:
+    """Kernel of S4: a diagonal plus low-rank system, by the bilinear transform.
+
+    The system is x' = A x - 2 sum_r P_r Re(Q_r* x) + B u, y = 2 Re(C x): one of each conjugate pair
+    of modes of the matrix diag(A) - P Q*. No truncated output matrix appears in the interface.
+
+    Parameters
+    ----------
+    A, B, C : Tensor (H, N/2), complex
+    P, Q : Tensor (r, H, N/2), complex
+        Low-rank factors; Q = P if absent.
+    dt : Tensor (H,)
+        Step in seconds.
+    length
+        Number of samples L.
+    algorithm
+        ``"krylov"``: matrix powers by doubling. ``"cauchy"``: the paper's, by the truncated generating
+        function at the roots of unity; it holds a tensor of H * N/2 * L/2 numbers.
+
+    Returns
+    -------
+    K : Tensor (H, L), real; float64 if one of A, P, B, C is complex128, else float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If length is not a positive int, the shapes do not match, or the algorithm is unknown.
+
+    Source: Gu et al. 2022, S4, Algorithm 1; Goel et al. 2022 for Q = P.
+    """
+    validate.positive_int("length", length)
+    validate.one_of("algorithm", algorithm, ("krylov", "cauchy"))
+    wide = any(x.dtype in (torch.float64, torch.complex128) for x in (A, P, B, C))
+    A, P, B, C = (to_double(x) for x in (A, P, B, C))
+    system = real_form(A, P, B, C, P if Q is None else to_double(Q))
+    A_bar, B_bar = discretize.dense(system.A, system.B, dt, "bilinear")
+    if algorithm == "cauchy":
+        K = cauchy_kernel(A, P, B, P if Q is None else Q, A_bar, system.C, dt, length)
+    else:
+        K = krylov(A_bar, B_bar, system.C, length)
+    return K if wide else K.float()
+
+
+class RealSystem(NamedTuple):
+    """A real dense system x' = A x + B u, y = C x: A (H, N, N), B and C (H, N), float64."""
+
+    A: Tensor
+    B: Tensor
+    C: Tensor
+
+
+def real_form(A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor) -> RealSystem:
+    """The real system whose state is [Re x, Im x], of x' = A x - 2 sum_r P_r Re(Q_r* x) + B u.
+
+    Parameters
+    ----------
+    A, B, C : Tensor (H, N/2), complex
+    P, Q : Tensor (r, H, N/2), complex
+
+    Returns
+    -------
+    RealSystem, with y = 2 Re(C x).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match.
+    """
+    if not (
+        A.ndim == 2 and A.shape == B.shape == C.shape == P.shape[1:] == Q.shape[1:]
+    ) or len(P) != len(Q):
+        shapes = [tuple(x.shape) for x in (A, B, C, P, Q)]
+        raise ValueError(f"expected A, B, C (H, N/2) and P, Q (r, H, N/2), got {shapes}")
+    top = torch.cat([torch.diag_embed(A.real), torch.diag_embed(-A.imag)], dim=-1)
+    bottom = torch.cat([torch.diag_embed(A.imag), torch.diag_embed(A.real)], dim=-1)
+    p, q = (torch.cat([x.real, x.imag], dim=-1) for x in (P, Q))  # (r, H, N)
+    dense = torch.cat([top, bottom], dim=-2) - 2 * torch.einsum("rhm,rhn->hmn", p, q)
+    return RealSystem(
+        dense, torch.cat([B.real, B.imag], dim=-1), 2 * torch.cat([C.real, -C.imag], dim=-1)
+    )
+
+
+def cauchy_kernel(
+    A: Tensor,
+    P: Tensor,
+    B: Tensor,
+    Q: Tensor,
+    A_bar: Tensor,
+    C: Tensor,
+    dt: Tensor,
+    length: int,
+) -> Tensor:
+    """The kernel from its generating function at the roots of unity, in the paper's order.
+
+    Parameters
+    ----------
+    A, B : Tensor (H, N/2), complex
+    P, Q : Tensor (r, H, N/2), complex
+    A_bar : Tensor (H, N, N), real
+        The bilinear transform of the real form, for the truncation.
+    C : Tensor (H, N), real
+        Output weights of the real form.
+    dt : Tensor (H,)
+    length
+        Number of samples L.
+
+    Returns
+    -------
+    K : Tensor (H, L), float64
+
+    Source: Gu et al. 2022, S4, Algorithm 1 and App. C.3. The node z = -1, where g is infinite, takes its
+    limit K_hat(-1) = (dt/2) C_tilde B.
+    """
+    H, L = len(A), length
+    eye = torch.eye(A_bar.shape[-1], dtype=A_bar.dtype, device=A_bar.device)
+    truncated = torch.linalg.matrix_power(A_bar, L)
+    C_tilde = (C[:, None] @ (eye - truncated))[:, 0]  # (H, N): 2 [Re, -Im]
+    half = torch.complex(*C_tilde.unflatten(-1, (2, -1)).unbind(-2)).conj() / 2  # (H, N/2)
+    k = torch.arange(L // 2 + 1, dtype=torch.float64, device=A.device)
+    z = torch.polar(torch.ones_like(k), -2 * torch.pi * k / L)  # the nodes of a real FFT
+    nyquist = 2 * k == L
+    one_plus = torch.where(nyquist, 1, 1 + z)
+    g = (2 / dt.double()[:, None]) * (1 - z) / one_plus  # (H, nodes)
+
+    def cauchy(v: Tensor) -> Tensor:
+        """sum_n v_n / (g - lambda_n) + conj(v_n) / (g - conj(lambda_n)), (..., H, nodes)."""
+        g_n = g[..., None]  # (H, nodes, 1)
+        both = v[..., None, :] / (g_n - A[:, None]) + v.conj()[..., None, :] / (
+            g_n - A.conj()[:, None]
+        )
+        return both.sum(-1)
+
+    CB, CP = cauchy(half * B), cauchy(half * P)  # (H, nodes), (r, H, nodes)
+    QB, QP = cauchy(Q.conj() * B), cauchy(Q.conj()[:, None] * P)  # (r, ...), (r, r, ...)
+    middle = torch.eye(len(P), dtype=QP.dtype, device=QP.device) + QP.permute(2, 3, 0, 1)
+    woodbury = torch.linalg.solve(middle, QB.permute(1, 2, 0)[..., None])[
+        ..., 0
+    ]  # (H, nodes, r)
+    K_hat = 2 / one_plus * (CB - (CP.permute(1, 2, 0) * woodbury).sum(-1))
+    limit = dt.double() * (half * B).sum(-1).real  # (dt/2) C_tilde B, both halves
+    K_hat = torch.where(nyquist, limit[:, None].to(K_hat.dtype), K_hat)
+    return torch.fft.irfft(K_hat, n=L).reshape(H, L)

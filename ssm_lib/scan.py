@@ -23,7 +23,9 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
 
     Returns
     -------
-    x : Tensor (B, L, N), the state after each step, in the wider dtype of a and b.
+    x : Tensor (B, L, N), the state after each step; complex if a or b is, in the precision of b. An a
+        of more precision than b pays: a multiplier rounded to float32 is off by 1e-3 after 16k steps,
+        while states rounded at each step are not.
 
     Raises
     ------
@@ -46,13 +48,14 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     if reverse:
         b = b.flip(1)
         a = a.flip(1) if a.ndim == 3 else a
-    x = b.to(torch.promote_types(a.dtype, b.dtype))
+    x = b.to(b.dtype.to_complex()) if a.is_complex() else b
+    a = a.to(torch.promote_types(a.dtype, x.dtype))  # its powers in its own precision
     if x0 is not None and L > 0:
-        first = x[:, :1] + (a[:, :1] if a.ndim == 3 else a) * x0[:, None]
+        first = x[:, :1] + (a[:, :1] if a.ndim == 3 else a).to(x.dtype) * x0[:, None]
         x = torch.cat([first, x[:, 1:]], dim=1)
     span = 1
     while span < L:
-        earlier = a[:, span:] * x[:, :-span] if a.ndim == 3 else a * x[:, :-span]
+        earlier = (a[:, span:] if a.ndim == 3 else a).to(x.dtype) * x[:, :-span]
         x = torch.cat([x[:, :span], x[:, span:] + earlier], dim=1)
         if a.ndim == 3:
             a = torch.cat([a[:, :span], a[:, span:] * a[:, :-span]], dim=1)

@@ -45,6 +45,20 @@ def test_long_scan_stays_exact():
 
 
 @pytest.mark.parametrize("per_step", [True, False])
+def test_a_wide_multiplier_keeps_narrow_states_exact(per_step):
+    """The phase of a float32 multiplier drifts over a long sequence; the states need no more than float32."""
+    a = torch.polar(torch.tensor([1.0, 0.9999]).double(), torch.tensor([0.7, 2.1]).double())
+    b = torch.randn(1, 16384, 2)
+    steps = a.expand(1, 16384, 2) if per_step else a
+    x = scan.linear(steps, b)
+    exact = scan.linear(steps, b.double())
+    assert x.dtype == torch.complex64
+    assert float((x - exact).abs().max() / exact.abs().max()) < 2e-6
+    rounded = scan.linear(steps.to(torch.complex64), b)
+    assert float((rounded - exact).abs().max() / exact.abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("per_step", [True, False])
 @pytest.mark.parametrize("reverse", [True, False])
 def test_gradients(per_step, reverse):
     tensors = [x.requires_grad_() for x in inputs(6, per_step, torch.complex128)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -80,6 +80,37 @@ def real_input(
                 f"{name} has length 0; expected at least one step, shape ({expected})"
             )
     return x
+
+
+def lengths(
+    lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device
+) -> Tensor:
+    """Return the lengths of padded sequences, a (batch,) tensor of ints in 1 .. longest, on a device.
+
+    The range is looked up on CPU only, and not while compiling, as in `finite`.
+    """
+    lengths = torch.as_tensor(lengths)
+    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.ndim != 1 or len(lengths) != batch:
+        raise ValueError(f"lengths has {lengths.numel()} entries for a batch of {batch}")
+    if lengths.device.type == "cpu" and not torch.compiler.is_compiling():
+        outside = lengths[(lengths < 1) | (lengths > longest)]
+        if len(outside):
+            raise ValueError(
+                f"lengths must lie in 1 .. {longest} (the padded length), got {outside[0]}"
+            )
+    return lengths.to(device)
+
+
+def rate(value: object) -> None:
+    """Raise if the ratio of two sampling intervals is not a positive finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"rate must be a number, got {type(value).__name__}")
+    if not 0 < value < float("inf"):
+        raise ValueError(
+            f"rate must be positive and finite (2 for every second sample), got {value}"
+        )
 
 
 def finite(name: str, x: Tensor) -> None:

@@ -9,13 +9,16 @@ from torch import Tensor, nn
 
 from ssm_lib import conv, validate
 
+_check_lengths = validate.lengths
+
 
 class SSMLayer(nn.Module):
     """A linear sequence-to-sequence map (B, L, H) -> (B, L, H): one state space model per channel.
 
     Subclasses supply `kernel`, `initial_state` and the three ways a state enters: `_advance`,
-    `_free_response`, `_final_state`. Everything else, and every error message, is here, so that all
-    models keep one contract. Parameters and states are real; a complex number is a last dimension of 2.
+    `_free_response`, `_final_state`. A layer without a kernel supplies `_respond` in place of the last
+    two. Everything else, and every error message, is here, so that all models keep one contract.
+    Parameters and states are real; a complex number is a last dimension of 2.
 
     Parameters
     ----------
@@ -38,8 +41,16 @@ class SSMLayer(nn.Module):
         self.D = nn.Parameter(torch.randn(d_model))
 
     def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel: (H, L), or (2, H, L) if bidirectional (past, future); float32 or float64."""
-        raise NotImplementedError
+        """Convolution kernel: (H, L), or (2, H, L) if bidirectional (past, future); float32 or float64.
+
+        Raises
+        ------
+        NotImplementedError
+            If the layer is not a convolution of each channel with itself.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no kernel (H, L), one per channel: call the layer, or `step`"
+        )
 
     def initial_state(self, batch: int) -> Tensor:
         """The zero state of a batch of sequences."""
@@ -97,29 +108,9 @@ class SSMLayer(nn.Module):
 
         Equation: eq-ssm (Gu et al. 2022, S4, Section 2.1)
         """
-        validate.real_input("u", u, "B L H", {"H": self.d_model}, self.D.dtype)
-        self._check(rate)
-        if self.bidirectional and (state is not None or return_state):
-            raise ValueError(
-                "a bidirectional layer reads the future and has no state to carry; "
-                "use bidirectional=False, or leave out state and return_state"
-            )
-        B, L, _ = u.shape
-        state = self._check_state(state, B)
-        x = u.to(self.compute_dtype).transpose(1, 2)  # (B, H, L)
-        if lengths is not None:
-            lengths = _check_lengths(lengths, B, L, u.device)
-            keep = torch.arange(L, device=u.device) < lengths[:, None]  # (B, L)
-            x = torch.where(keep[:, None], x, 0)
-        K = self.kernel(L, rate)
-        y = conv.bidirectional(x, K[0], K[1]) if self.bidirectional else conv.causal(x, K)
-        if state is not None:
-            y = y + self._free_response(state, L, rate)
-        y = y + self.D[:, None] * x
-        if lengths is not None:
-            y = torch.where(keep[:, None], y, 0)
-        y = y.transpose(1, 2).to(u.dtype)  # (B, L, H)
-        return (y, self._final_state(x, state, lengths, rate)) if return_state else y
+        x, state, lengths = self._enter(u, state, lengths, rate, return_state)
+        y, last = self._respond(x, state, lengths, rate, return_state)
+        return self._leave(u, x, lengths, y, last)
 
     def step(
         self, u_t: Tensor, state: Tensor | None, rate: float = 1.0
@@ -146,16 +137,7 @@ class SSMLayer(nn.Module):
 
         Equation: eq-recurrence (Gu et al. 2022, S4, Section 2.3)
         """
-        validate.real_input("u_t", u_t, "B H", {"H": self.d_model}, self.D.dtype)
-        self._check(rate)
-        if self.bidirectional:
-            raise ValueError(
-                "a bidirectional layer needs the future: it cannot run step by step"
-            )
-        state = self._check_state(state, u_t.shape[0])
-        if state is None:
-            state = self.initial_state(u_t.shape[0])
-        u = u_t.to(self.compute_dtype)
+        u, state = self._enter_step(u_t, state, rate)
         y, state = self._advance(u, state, rate)
         return (y + self.D * u).to(u_t.dtype), state
 
@@ -167,13 +149,73 @@ class SSMLayer(nn.Module):
     def extra_repr(self) -> str:
         return f"d_model={self.d_model}, d_state={self.d_state}, bidirectional={self.bidirectional}"
 
-    def _check(self, rate: float) -> None:
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)):
-            raise TypeError(f"rate must be a number, got {type(rate).__name__}")
-        if not 0 < rate < float("inf"):
+    def _respond(
+        self,
+        x: Tensor,
+        state: Tensor | None,
+        lengths: Tensor | None,
+        rate: float,
+        return_state: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Output C x (B, H, L) of an input (B, H, L), and the last state if it is asked for."""
+        L = x.shape[-1]
+        K = self.kernel(L, rate)
+        y = conv.bidirectional(x, K[0], K[1]) if self.bidirectional else conv.causal(x, K)
+        if state is not None:
+            y = y + self._free_response(state, L, rate)
+        return y, self._final_state(x, state, lengths, rate) if return_state else None
+
+    def _enter(
+        self,
+        u: Tensor,
+        state: Tensor | None,
+        lengths: Sequence[int] | Tensor | None,
+        rate: float,
+        return_state: bool,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The checked arguments of `forward`; the input as (B, H, L), zero beyond each length."""
+        validate.real_input("u", u, "B L H", {"H": self.d_model}, self.D.dtype)
+        self._check(rate)
+        if self.bidirectional and (state is not None or return_state):
             raise ValueError(
-                f"rate must be positive and finite (2 for every second sample), got {rate}"
+                "a bidirectional layer reads the future and has no state to carry; "
+                "use bidirectional=False, or leave out state and return_state"
             )
+        B, L, _ = u.shape
+        state = self._check_state(state, B)
+        x = u.to(self.compute_dtype).transpose(1, 2)  # (B, L, H) -> (B, H, L)
+        if lengths is None:
+            return x, state, None
+        lengths = _check_lengths(lengths, B, L, u.device)
+        return torch.where(_within(lengths, L)[:, None], x, 0), state, lengths
+
+    def _leave(
+        self, u: Tensor, x: Tensor, lengths: Tensor | None, y: Tensor, last: Tensor | None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """What `forward` returns: C x + D u in the layout and dtype of u, zero beyond each length."""
+        y = y + self.D[:, None] * x  # (B, H, L)
+        if lengths is not None:
+            y = torch.where(_within(lengths, y.shape[-1])[:, None], y, 0)
+        y = y.transpose(1, 2).to(u.dtype)  # (B, L, H)
+        return y if last is None else (y, last)
+
+    def _enter_step(
+        self, u_t: Tensor, state: Tensor | None, rate: float
+    ) -> tuple[Tensor, Tensor]:
+        """The checked arguments of `step`: input (B, H) and state."""
+        validate.real_input("u_t", u_t, "B H", {"H": self.d_model}, self.D.dtype)
+        self._check(rate)
+        if self.bidirectional:
+            raise ValueError(
+                "a bidirectional layer needs the future: it cannot run step by step"
+            )
+        state = self._check_state(state, u_t.shape[0])
+        if state is None:
+            state = self.initial_state(u_t.shape[0])
+        return u_t.to(self.compute_dtype), state
+
+    def _check(self, rate: float) -> None:
+        validate.rate(rate)
         for name, parameter in self.named_parameters():
             validate.finite(f"{type(self).__name__}.{name}", parameter)
 
@@ -194,21 +236,9 @@ class SSMLayer(nn.Module):
         return state
 
 
-def _check_lengths(
-    lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device
-) -> Tensor:
-    lengths = torch.as_tensor(lengths)
-    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
-        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
-    if lengths.ndim != 1 or len(lengths) != batch:
-        raise ValueError(f"lengths has {lengths.numel()} entries for a batch of {batch}")
-    if lengths.device.type == "cpu" and not torch.compiler.is_compiling():
-        outside = lengths[(lengths < 1) | (lengths > longest)]
-        if len(outside):
-            raise ValueError(
-                f"lengths must lie in 1 .. {longest} (the padded length), got {outside[0]}"
-            )
-    return lengths.to(device)
+def _within(lengths: Tensor, length: int) -> Tensor:
+    """Which steps lie inside the sequences: (B,) -> (B, L), bool."""
+    return torch.arange(length, device=lengths.device) < lengths[:, None]
 
 
 def initial_log_dt(shape: tuple[int, ...], dt_min: float, dt_max: float) -> Tensor:

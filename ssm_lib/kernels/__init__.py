@@ -4,7 +4,14 @@
 low-rank ones (LSSL, S4).
 """
 
-from ssm_lib.kernels.matrices import RealSystem, cauchy_kernel, dplr, krylov, real_form
+from ssm_lib.kernels.matrices import (
+    RealSystem,
+    cauchy_kernel,
+    dplr,
+    krylov,
+    krylov_transpose,
+    real_form,
+)
 from ssm_lib.kernels.modes import (
     diagonal,
     dlr,
@@ -22,6 +29,7 @@ __all__ = [
     "dplr",
     "dss",
     "krylov",
+    "krylov_transpose",
     "powers",
     "real_form",
     "vandermonde",

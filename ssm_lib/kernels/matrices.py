@@ -73,6 +73,36 @@ def krylov(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
     return K.flatten(-2)[..., :length].to(dtype)
 
 
+def krylov_transpose(A_bar: Tensor, B_bar: Tensor, u: Tensor) -> Tensor:
+    """sum_l A_bar^(L-1-l) B_bar u_l: the state that a sequence leaves, by matrix products.
+
+    Parameters
+    ----------
+    A_bar : Tensor (H, N, N), real
+    B_bar : Tensor (H, N), real
+    u : Tensor (B, H, L), real
+
+    Returns
+    -------
+    x : Tensor (B, H, N), float64
+    """
+    L = u.shape[-1]
+    b = 1 << (math.isqrt(L - 1).bit_length())
+    power, columns = A_bar.double(), B_bar.double()[..., None]  # (H, N, 1)
+    with torch.autocast(u.device.type, enabled=False):
+        while columns.shape[-1] < b:
+            columns = torch.cat([columns, power @ columns], dim=-1)
+            power = power @ power
+        blocks = torch.nn.functional.pad(u.double().flip(-1), (0, -L % b)).unflatten(
+            -1, (-1, b)
+        )
+        inner = blocks @ columns.transpose(-1, -2)  # (B, H, Q, b) (H, b, N) -> (B, H, Q, N)
+        x = torch.zeros_like(inner[:, :, 0])
+        for q in range(inner.shape[2] - 1, -1, -1):  # the oldest block first
+            x = inner[:, :, q] + torch.einsum("hmn,bhn->bhm", power, x)
+    return x
+
+
 def dplr(
     A: Tensor,
     P: Tensor,

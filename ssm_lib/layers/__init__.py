@@ -1,8 +1,18 @@
 """State space layers with one contract: see `ssm_lib.layers.base.SSMLayer`."""
 
 from ssm_lib.layers.base import SSMLayer
+from ssm_lib.layers.dlr import DLR
+from ssm_lib.layers.dss import DSS
+from ssm_lib.layers.lssl import LSSL
+from ssm_lib.layers.s4 import S4
 from ssm_lib.layers.s4d import S4D
 
-LAYERS: dict[str, type[SSMLayer]] = {"s4d": S4D}
+LAYERS: dict[str, type[SSMLayer]] = {
+    "lssl": LSSL,
+    "s4": S4,
+    "dss": DSS,
+    "s4d": S4D,
+    "dlr": DLR,
+}
 
-__all__ = ["LAYERS", "S4D", "SSMLayer"]
+__all__ = ["DLR", "DSS", "LAYERS", "LSSL", "S4", "S4D", "SSMLayer"]

@@ -16,8 +16,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ssm_lib import discretize, hippo, kernels, validate
-from ssm_lib.layers.base import SSMLayer, initial_log_dt
+from ssm_lib import discretize, hippo, validate
+from ssm_lib.layers.base import initial_log_dt
+from ssm_lib.layers.diagonal import DiagonalLayer
 
 INITS = ("legs", "lin", "inv", "real")
 METHODS = ("zoh", "bilinear")
@@ -60,7 +61,7 @@ def initial_eigenvalues(init: str, N: int) -> tuple[Tensor, Tensor]:
     return Lambda, torch.ones_like(Lambda)
 
 
-class S4D(SSMLayer):
+class S4D(DiagonalLayer):
     """Diagonal state space layer, (B, L, H) -> (B, L, H).
 
     Parameters
@@ -104,7 +105,8 @@ class S4D(SSMLayer):
         self.discretization = validate.one_of("discretization", discretization, METHODS)
         Lambda, B = initial_eigenvalues(init, d_state)
         self.init = init
-        shape = (d_model, len(Lambda))
+        self.real_modes, self.modes = not Lambda.is_complex(), len(Lambda)
+        shape = (d_model, self.modes)
         self.log_neg_re = nn.Parameter(_copies(torch.log(-Lambda.real), shape))
         self.log_dt = nn.Parameter(initial_log_dt((d_model,), dt_min, dt_max))
         directions = (2,) if bidirectional else ()
@@ -118,37 +120,6 @@ class S4D(SSMLayer):
             self.register_parameter("imag", None)
             self.B = nn.Parameter(_copies(B, shape))
             self.C = nn.Parameter(torch.randn(*directions, *shape))
-
-    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
-
-        Parameters
-        ----------
-        length
-            Number of samples L.
-        rate
-            As in `forward`.
-
-        Returns
-        -------
-        K : Tensor, real, float32 or float64.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If length is not a positive int, or rate not a positive number.
-        """
-        validate.positive_int("length", length)
-        self._check(rate)
-        log_a, B_bar = self._discrete(rate)
-        return kernels.vandermonde(
-            log_a, self._narrow(2 * self._complex(self.C) * B_bar), length
-        )
-
-    def initial_state(self, batch: int) -> Tensor:
-        """The zero state: (B, H, N/2, 2); (B, H, N) for init="real"."""
-        shape = self.B.shape
-        return torch.zeros(batch, *shape, dtype=self.compute_dtype, device=self.B.device)
 
     def eigenvalues(self) -> Tensor:
         """Lambda (H, N/2), complex128; (H, N), float64, for init="real"."""
@@ -165,50 +136,8 @@ class S4D(SSMLayer):
             self.eigenvalues(), self._complex(self.B), dt, self.discretization
         )
 
-    def _advance(self, u: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
-        # Coefficients in float64: an eigenvalue rounded to float32 drifts by 1e-3 in 16k steps.
-        log_a, B_bar = self._discrete(rate)
-        x = torch.exp(log_a) * self._complex(state) + B_bar * u[..., None]  # (B, H, N/2)
-        if self.imag is None:
-            x = (
-                x.real
-            )  # bilinear takes the logarithm of a negative A_bar through complex numbers
-        y = 2 * (self._complex(self.C) * x).sum(-1).real
-        return y.to(u.dtype), self._real(x)
-
-    def _free_response(self, state: Tensor, length: int, rate: float) -> Tensor:
-        log_a, _ = self._discrete(rate)
-        w = (
-            2 * self._complex(self.C) * torch.exp(log_a) * self._complex(state)
-        )  # (B, H, N/2)
-        return kernels.vandermonde(log_a, self._narrow(w), length)
-
-    def _final_state(
-        self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float
-    ) -> Tensor:
-        log_a, B_bar = self._discrete(rate)
-        B, H, L = u.shape
-        steps = torch.full((B,), L, device=u.device) if lengths is None else lengths
-        if lengths is not None:  # align the sequences at their ends
-            shifted = (torch.arange(L, device=u.device) + lengths[:, None]) % L  # (B, L)
-            u = u.gather(2, shifted[:, None].expand(B, H, L))
-        x = B_bar * kernels.vandermonde_transpose(log_a, u)  # (B, H, N/2)
-        if state is not None:
-            x = x + torch.exp(log_a * steps[:, None, None]) * self._complex(state)
-        return self._real(x)
-
-    def _complex(self, x: Tensor) -> Tensor:
-        """A stored tensor in double precision, as complex numbers unless the model is real."""
-        x = x.double()
-        return x if self.imag is None else torch.complex(x[..., 0], x[..., 1])
-
-    def _real(self, x: Tensor) -> Tensor:
-        """The stored form of a state."""
-        x = x.real if self.imag is None and x.is_complex() else x
-        return (x if self.imag is None else torch.view_as_real(x)).to(self.compute_dtype)
-
-    def _narrow(self, w: Tensor) -> Tensor:
-        return w if self.compute_dtype == torch.float64 else discretize.to_single(w)
+    def _weights(self, rate: float) -> Tensor:
+        return 2 * self._complex(self.C)
 
 
 def _copies(x: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -1,0 +1,211 @@
+"""DSS: diagonal is enough (Gupta, Gu, Berant 2022).
+
+Symbol      Meaning                                                Where in the paper
+Lambda      N complex eigenvalues, shared by the channels          Section 3
+W           output weights (B and C in one), one row per channel   Section 3
+dt          step, one per channel                                  Section 3
+K           exp: W (e^{dt Lambda} - 1)/Lambda e^{dt Lambda l};     Proposition 1
+            softmax: W/Lambda softmax_l(dt Lambda l)
+
+N (`d_state`) counts complex modes without a conjugate partner: y = Re(...), no factor 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ssm_lib import discretize, hippo, kernels, validate
+from ssm_lib.layers.base import initial_log_dt
+from ssm_lib.layers.diagonal import DiagonalLayer
+
+VARIANTS = ("exp", "softmax")
+INITS = ("skew", "lin")
+
+
+def initial_eigenvalues(init: str, N: int) -> Tensor:
+    """Eigenvalues that DSS starts from.
+
+    Parameters
+    ----------
+    init
+        ``"skew"`` (Skew-HiPPO): the N eigenvalues with positive imaginary part of the normal part of
+        LegS of size 2N. ``"lin"``: -1/2 + i pi n.
+    N
+        Number of complex modes.
+
+    Returns
+    -------
+    Lambda : Tensor (N,), complex128
+
+    Raises
+    ------
+    ValueError, TypeError
+        If init is unknown or N is not a positive int.
+    """
+    validate.one_of("init", init, INITS)
+    validate.positive_int("d_state", N)
+    if init == "skew":
+        return hippo.nplr("legs", 2 * N)[0]
+    imag = math.pi * torch.arange(N, dtype=torch.float64)
+    return torch.complex(torch.full_like(imag, -0.5), imag)
+
+
+class DSS(DiagonalLayer):
+    """Diagonal state space layer with one set of eigenvalues, (B, L, H) -> (B, L, H).
+
+    Parameters
+    ----------
+    d_model
+        Channels H.
+    d_state
+        Complex modes N, shared by the channels.
+    variant
+        ``"exp"``: Re Lambda < 0 by construction. ``"softmax"``: Lambda is free; a mode with
+        Re Lambda > 0 attends to the far past.
+    init
+        ``"skew"`` or ``"lin"``: see `initial_eigenvalues`.
+    length
+        For ``"softmax"`` only: the number of steps over which its kernel is normalized. Without it
+        every call normalizes over its own input, as in the paper; then a kernel of another length is
+        another kernel, and there is no recurrence to step through.
+    bidirectional
+        Also read the future, with output weights of its own.
+    dt_min, dt_max
+        Range of the initial step.
+
+    Parameters of the module (real): `log_neg_re` (exp) or `re` (softmax) and `imag` (N,), `W`
+    (H, N, 2) or (2, H, N, 2), `log_dt` (H,), `D` (H,).
+
+    Raises
+    ------
+    ValueError, TypeError
+        On an argument outside what is named here; from `step` and wherever a state or `lengths` is
+        involved, if a softmax layer has no `length`.
+
+    Source: Gupta et al. 2022, DSS, Section 3.
+    """
+
+    slow_parameters = ("log_neg_re", "re", "imag", "log_dt", "W")
+
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 64,
+        variant: str = "softmax",
+        init: str = "skew",
+        length: int | None = None,
+        bidirectional: bool = False,
+        dt_min: float = 0.001,
+        dt_max: float = 0.1,
+    ) -> None:
+        super().__init__(d_model, d_state, bidirectional)
+        self.variant = validate.one_of("variant", variant, VARIANTS)
+        if length is not None:
+            validate.positive_int("length", length)
+            if variant == "exp":
+                raise ValueError(f"length={length} belongs to variant 'softmax', got 'exp'")
+        self.init, self.length, self.modes = init, length, d_state
+        Lambda = initial_eigenvalues(init, d_state)
+        kind = torch.get_default_dtype()
+        if variant == "exp":
+            self.log_neg_re = nn.Parameter(torch.log(-Lambda.real).to(kind))
+        else:
+            self.re = nn.Parameter(Lambda.real.to(kind))
+        self.imag = nn.Parameter(Lambda.imag.to(kind))
+        self.log_dt = nn.Parameter(initial_log_dt((d_model,), dt_min, dt_max))
+        directions = (2,) if bidirectional else ()
+        self.W = nn.Parameter(torch.randn(*directions, d_model, d_state, 2))
+
+    def eigenvalues(self) -> Tensor:
+        """Lambda (N,), complex128."""
+        real = (
+            -torch.exp(self.log_neg_re.double())
+            if self.variant == "exp"
+            else self.re.double()
+        )
+        return torch.complex(real, self.imag.double())
+
+    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
+        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
+
+        Parameters
+        ----------
+        length
+            Number of samples L. A softmax layer with a `length` of its own gives the first L samples
+            of the kernel of that length; without, the kernel of length L.
+        rate
+            As in `forward`.
+
+        Returns
+        -------
+        K : Tensor, real, float32 or float64.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If length is not a positive int or beyond the layer's own, or rate not a positive number.
+        """
+        validate.positive_int("length", length)
+        self._check(rate)
+        dt = torch.exp(self.log_dt.double()) * rate
+        W, A = self._narrow(self._complex(self.W)), self._narrow(self.eigenvalues())
+        whole = length if self.length is None else self._normalized_length(rate)
+        if length > whole:
+            raise ValueError(
+                f"the softmax of this layer is over {whole} steps, got a sequence of {length}"
+            )
+        if not self.bidirectional:
+            return kernels.dss(A, W, dt, whole, self.variant)[..., :length]
+        both = [kernels.dss(A, w, dt, whole, self.variant)[..., :length] for w in W]
+        return torch.stack(both)
+
+    def forward(
+        self,
+        u: Tensor,
+        state: Tensor | None = None,
+        lengths: Sequence[int] | Tensor | None = None,
+        rate: float = 1.0,
+        return_state: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """As `ssm_lib.layers.base.SSMLayer.forward`, but the softmax must know its length for states and lengths."""
+        if self.variant == "softmax" and (
+            state is not None or lengths is not None or return_state
+        ):
+            self._normalized_length(rate)
+        return super().forward(u, state, lengths, rate, return_state)
+
+    def extra_repr(self) -> str:
+        settings = f"variant={self.variant!r}, init={self.init!r}, length={self.length}"
+        return f"{super().extra_repr()}, {settings}"
+
+    def _normalized_length(self, rate: float) -> int:
+        """Steps of the softmax: those that cover the layer's length at this rate."""
+        if self.length is None:
+            raise ValueError(
+                "the kernels of DSS softmax depend on the length of the sequence: for steps, states "
+                "and lengths the layer must know the one it was trained at, DSS(..., length=L)"
+            )
+        return max(1, round(self.length / rate))
+
+    def _discrete(self, rate: float) -> tuple[Tensor, Tensor]:
+        z = (torch.exp(self.log_dt.double()) * rate)[:, None] * self.eigenvalues()  # (H, N)
+        return z, torch.ones_like(z)
+
+    def _weights(self, rate: float) -> Tensor:
+        z, _ = self._discrete(rate)
+        W = self._complex(self.W)
+        if self.variant == "exp":
+            dt = torch.exp(self.log_dt.double()) * rate
+            return W * dt[:, None] * discretize.expm1_ratio(z)
+        L = self._normalized_length(rate)
+        grows = (
+            z.real > 0
+        )  # as in kernels.dss: sum_j exp(z j) = exp(z (L-1)) sum_j exp(-z j)
+        decay = torch.where(grows, -z, z)
+        w = W / self.eigenvalues() * discretize.expm1_ratio(decay)
+        w = w / (L * discretize.expm1_ratio(L * decay))
+        return w * torch.where(grows, torch.exp(decay * (L - 1)), 1)

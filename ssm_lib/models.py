@@ -1,78 +1,32 @@
-"""Deep sequence models: residual blocks around state space layers."""
+"""Deep sequence models: an encoder, a stack of residual blocks, pooling over time, a decoder."""
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from ssm_lib import validate
-from ssm_lib.layers import LAYERS, SSMLayer
+from ssm_lib.blocks import Block, keep_mask, make_norm, normalize
+from ssm_lib.encoders import RealEncoder, TokenEncoder
+from ssm_lib.layers import LAYERS
 
-POOLING = ("mean", "none")
-
-
-class Block(nn.Module):
-    """Residual block: x + GLU(W dropout(GELU(ssm(norm(x))))), (B, L, H) -> (B, L, H).
-
-    Parameters
-    ----------
-    layer
-        The state space layer; it sets the width H.
-    dropout
-        Probability to drop a channel for the whole sequence (the mask is tied over the length).
-
-    Source: Gu et al. 2022, S4, App. D; order of the standalone S4D model.
-    """
-
-    def __init__(self, layer: SSMLayer, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(layer.d_model)
-        self.layer = layer
-        self.dropout = nn.Dropout1d(dropout)
-        self.mix = nn.Linear(layer.d_model, 2 * layer.d_model)
-
-    def forward(
-        self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
-    ) -> Tensor:
-        """Apply the block to whole sequences.
-
-        Parameters
-        ----------
-        x : Tensor (B, L, H)
-        lengths, rate
-            As `ssm_lib.layers.base.SSMLayer.forward`.
-
-        Returns
-        -------
-        Tensor (B, L, H)
-        """
-        y = self.layer(self.norm(x), lengths=lengths, rate=rate)
-        return x + self._mix(y)
-
-    def step(
-        self, x_t: Tensor, state: Tensor | None, rate: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """Apply the block to one input of each sequence: (B, H), state -> (B, H), state."""
-        y, state = self.layer.step(self.norm(x_t), state, rate)
-        return x_t + self._mix(y[:, None])[:, 0], state
-
-    def _mix(self, y: Tensor) -> Tensor:
-        y = nn.functional.gelu(y).transpose(
-            1, 2
-        )  # (B, H, L): Dropout1d drops whole channels
-        return nn.functional.glu(self.mix(self.dropout(y).transpose(1, 2)), dim=-1)
+POOLING = ("mean", "last", "none")
 
 
 class SequenceModel(nn.Module):
-    """Linear encoder, a stack of blocks, norm, pooling over time, linear decoder.
+    """Encoder, a stack of blocks, norm, pooling over time, linear decoder.
 
     Parameters
     ----------
-    d_input, d_output
-        Sizes of one input and of one output.
+    d_input
+        Size of one real input; None if the inputs are tokens.
+    d_output
+        Size of one output.
     d_model
         Channels H of the blocks.
     n_layers
@@ -80,21 +34,24 @@ class SequenceModel(nn.Module):
     layer
         Name of the state space layer, a key of `ssm_lib.layers.LAYERS`.
     layer_args
-        Its other constructor arguments, e.g. ``{"d_state": 32, "init": "lin"}``.
-    dropout
-        As `Block`.
+        Its other constructor arguments, e.g. ``{"d_state": 32, "bidirectional": True}``: plain data.
+    dropout, norm, prenorm
+        As `ssm_lib.blocks.Block`. With prenorm, one more norm precedes the pooling.
     pooling
-        ``"mean"`` over time, output (B, d_output); or ``"none"``, output (B, L, d_output).
+        ``"mean"`` over time or ``"last"`` step, output (B, d_output); ``"none"``: (B, L, d_output).
+    vocabulary
+        Number of tokens, if the inputs are integers: the encoder is then an embedding.
 
     Raises
     ------
     ValueError, TypeError
-        On an unknown layer or pooling, or sizes that are not positive ints.
+        On an unknown layer, norm or pooling, sizes that are not positive ints, both or neither of
+        d_input and vocabulary, or layer_args that JSON cannot hold.
     """
 
     def __init__(
         self,
-        d_input: int,
+        d_input: int | None,
         d_output: int,
         d_model: int = 64,
         n_layers: int = 4,
@@ -102,20 +59,69 @@ class SequenceModel(nn.Module):
         layer_args: Mapping[str, Any] | None = None,
         dropout: float = 0.0,
         pooling: str = "mean",
+        norm: str = "layer",
+        prenorm: bool = True,
+        vocabulary: int | None = None,
     ) -> None:
         super().__init__()
-        self.d_input = validate.positive_int("d_input", d_input)
+        if (d_input is None) == (vocabulary is None):
+            raise ValueError(
+                "expected d_input (size of a real input) or vocabulary (number of tokens), and "
+                f"not both; got d_input={d_input}, vocabulary={vocabulary}"
+            )
         validate.positive_int("d_output", d_output)
+        validate.positive_int("d_model", d_model)
         validate.positive_int("n_layers", n_layers)
         make = LAYERS[validate.one_of("layer", layer, LAYERS)]
+        if not isinstance(layer_args, Mapping | None):
+            raise TypeError(f"layer_args must be a dict, got {type(layer_args).__name__}")
         self.pooling = validate.one_of("pooling", pooling, POOLING)
-        self.encoder = nn.Linear(d_input, d_model)
+        arguments = {
+            "d_input": d_input,
+            "d_output": d_output,
+            "d_model": d_model,
+            "n_layers": n_layers,
+            "layer": layer,
+            "layer_args": dict(layer_args or {}),
+            "dropout": dropout,
+            "pooling": pooling,
+            "norm": norm,
+            "prenorm": prenorm,
+            "vocabulary": vocabulary,
+        }
+        try:
+            self._config = json.dumps(arguments)
+        except TypeError as error:
+            raise TypeError(f"the arguments must be plain data for JSON: {error}") from None
+        self.d_output = d_output
+        self.encoder: RealEncoder | TokenEncoder
+        if d_input is not None:
+            self.encoder = RealEncoder(d_input, d_model)
+        if vocabulary is not None:
+            self.encoder = TokenEncoder(vocabulary, d_model)
+        plain = self.config["layer_args"]  # what a checkpoint will be built from
         blocks = [
-            Block(make(d_model, **(layer_args or {})), dropout) for _ in range(n_layers)
+            Block(make(d_model, **plain), dropout, norm, prenorm) for _ in range(n_layers)
         ]
         self.blocks = nn.ModuleList(blocks)
-        self.norm = nn.LayerNorm(d_model)
+        self.norm = make_norm(norm, d_model) if prenorm else nn.Identity()
         self.decoder = nn.Linear(d_model, d_output)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain data that JSON can hold; a new dict at each call."""
+        return json.loads(self._config)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> SequenceModel:
+        """Build the model that `config` describes, with new random parameters.
+
+        Raises
+        ------
+        ValueError, TypeError
+            On a key that is no argument of the constructor, and as the constructor.
+        """
+        return cls(**known_arguments(cls, config))
 
     def forward(
         self, u: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
@@ -124,31 +130,45 @@ class SequenceModel(nn.Module):
 
         Parameters
         ----------
-        u : Tensor (B, L, d_input)
+        u : Tensor (B, L, d_input); with a vocabulary, ints (B, L) in 0 .. vocabulary - 1.
         lengths, rate
-            As `ssm_lib.layers.base.SSMLayer.forward`; padded steps do not enter the mean.
+            As `ssm_lib.layers.base.SSMLayer.forward`. What padded steps hold does not matter.
 
         Returns
         -------
-        Tensor (B, d_output), or (B, L, d_output) without pooling.
+        Tensor (B, d_output), or (B, L, d_output) without pooling, zero at padded steps.
 
         Raises
         ------
         TypeError, ValueError
-            As `ssm_lib.layers.base.SSMLayer.forward`.
+            As `ssm_lib.layers.base.SSMLayer.forward`; on tokens out of range (looked up on CPU only).
         """
-        validate.real_input("u", u, "B L C", {"C": self.d_input}, self.encoder.weight.dtype)
-        x = self.encoder(u)
+        self.encoder.check("u", u, "B L")
+        keep = None if lengths is None else keep_mask(lengths, u)  # (B, L)
+        if keep is not None:
+            u = torch.where(keep if u.ndim == 2 else keep[..., None], u, 0)
+            lengths = keep.sum(1)
+        x = self.encoder(u)  # (B, L, H)
         for block in self.blocks:
             x = block(x, lengths, rate)
-        x = self.norm(x)
-        if self.pooling == "none":
-            return self.decoder(x)
-        if lengths is None:
-            return self.decoder(x.mean(1))
-        lengths = torch.as_tensor(lengths, device=u.device)[:, None]
-        keep = torch.arange(u.shape[1], device=u.device) < lengths  # (B, L)
-        return self.decoder(torch.where(keep[..., None], x, 0).sum(1) / lengths)
+        y = self.decoder(self._pool(normalize(self.norm, x, keep), keep))
+        if self.pooling == "none" and keep is not None:
+            y = torch.where(keep[..., None], y, 0)
+        return y
+
+    def initial_state(self, batch: int) -> list[Tensor]:
+        """What `step` starts from: one state per block; with mean pooling also a sum and a count.
+
+        All start with the batch: (B, ...) for each block, then (B, d_model) and (B,); float32 or
+        float64.
+        """
+        blocks = [block.layer.initial_state(batch) for block in self._blocks()]
+        if self.pooling != "mean":
+            return blocks
+        weight = self.decoder.weight
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        total = torch.zeros(batch, weight.shape[1], dtype=wide, device=weight.device)
+        return [*blocks, total, total.new_zeros(batch)]
 
     def step(
         self, u_t: Tensor, state: Sequence[Tensor] | None, rate: float = 1.0
@@ -157,7 +177,7 @@ class SequenceModel(nn.Module):
 
         Parameters
         ----------
-        u_t : Tensor (B, d_input)
+        u_t : Tensor (B, d_input); with a vocabulary, ints (B,).
         state
             What the last call returned; None at the start of the sequences.
         rate
@@ -165,72 +185,61 @@ class SequenceModel(nn.Module):
 
         Returns
         -------
-        Tensor (B, d_output): with pooling, the output for the part of the sequence seen so far.
-        state : list of Tensor, one per block, then the sum over time and the number of steps.
+        Tensor (B, d_output): with mean pooling, the output for the part of the sequence seen so far.
+        state : list of Tensor, as `initial_state`. The one passed in is left unchanged.
 
         Raises
         ------
         TypeError, ValueError
-            As `forward`.
+            As `forward`; ValueError also of a bidirectional model, which needs the future.
+        RuntimeError
+            As `ssm_lib.blocks.Block.step`, in training mode.
         """
-        validate.real_input(
-            "u_t", u_t, "B C", {"C": self.d_input}, self.encoder.weight.dtype
-        )
-        n = len(self.blocks)
-        if state is not None and len(state) != n + 2:
-            raise ValueError(f"state must be a list of {n + 2} tensors, got {len(state)}")
-        x = self.encoder(u_t)
-        states: list[Tensor] = []
-        for i, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
-            x, block_state = block.step(x, None if state is None else state[i], rate)
-            states.append(block_state)
+        self.encoder.check("u_t", u_t, "B")
+        zero = self.initial_state(len(u_t))
+        state = zero if state is None else state
+        if len(state) != len(zero):
+            raise ValueError(
+                f"state must be a list of {len(zero)} tensors, got {len(state)}"
+            )
+        x = self.encoder(u_t)  # (B, H)
+        new: list[Tensor] = []
+        for block, block_state in zip(self._blocks(), state):
+            x, block_state = block.step(x, block_state, rate)
+            new.append(block_state)
         x = self.norm(x)
-        total = x if state is None else state[n] + x
-        steps = torch.ones((), device=x.device) if state is None else state[n + 1] + 1
-        out = self.decoder(total / steps if self.pooling == "mean" else x)
-        return out, [*states, total, steps]
+        if self.pooling == "mean":
+            total, count = state[-2] + x, state[-1] + 1
+            new += [total, count]
+            x = (total / count[:, None]).to(x.dtype)
+        return self.decoder(x), new
+
+    def _pool(self, x: Tensor, keep: Tensor | None) -> Tensor:
+        """(B, L, H) -> (B, H), over the steps that are kept; unchanged without pooling."""
+        if self.pooling == "none":
+            return x
+        if self.pooling == "last":
+            if keep is None:
+                return x[:, -1]
+            last = keep.sum(1) - 1  # (B,)
+            return x[torch.arange(len(x), device=x.device), last]
+        if keep is None:
+            return x.mean(1)
+        wide = torch.promote_types(x.dtype, torch.float32)  # a long sum overflows float16
+        total = torch.where(keep[..., None], x, 0).sum(1, dtype=wide)
+        return (total / keep.sum(1, keepdim=True)).to(x.dtype)
+
+    def _blocks(self) -> list[Block]:
+        return cast("list[Block]", list(self.blocks))
 
 
-def param_groups(
-    model: nn.Module, lr: float, ssm_lr: float, weight_decay: float
-) -> list[dict[str, Any]]:
-    """Optimizer groups by the papers' rules: what shapes the kernels is trained slowly, without decay.
-
-    Weight decay on Lambda or dt would pull them to 1 whatever the data say; norms and biases are
-    not decayed either. C and D follow the rest of the network.
-
-    Parameters
-    ----------
-    model
-        Any module that holds state space layers.
-    lr, weight_decay
-        For all other parameters.
-    ssm_lr
-        Learning rate of Lambda, dt and B of each `SSMLayer`.
-
-    Returns
-    -------
-    list of dict: groups for a `torch.optim` optimizer, each parameter in exactly one of them.
-
-    Source: Gu et al. 2022, S4, App. D.2 (rates); standalone S4D model (no decay).
-    """
-    slow = {
-        p
-        for module in model.modules()
-        if isinstance(module, SSMLayer)
-        for name, p in module.named_parameters(recurse=False)
-        if name in module.slow_parameters
-    }
-    trained = [p for p in model.parameters() if p.requires_grad]
-    plain = [p for p in trained if p not in slow and p.ndim < 2]  # norms, biases, D
-    decayed = [p for p in trained if p not in slow and p.ndim >= 2]
-    return [
-        {"params": decayed, "lr": lr, "weight_decay": weight_decay},
-        {"params": plain, "lr": lr, "weight_decay": 0.0},
-        {
-            "params": [p for p in trained if p in slow],
-            "lr": min(ssm_lr, lr),
-            "weight_decay": 0.0,
-        },
-    ]
+def known_arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as a dict; TypeError or ValueError if its keys are no arguments of the class."""
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config must be a dict, got {type(config).__name__}")
+    known = list(inspect.signature(cls).parameters)
+    if unknown := sorted(set(config) - set(known)):
+        raise ValueError(
+            f"unknown {unknown} in the config of {cls.__name__}; known: {known}"
+        )
+    return dict(config)

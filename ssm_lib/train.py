@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ssm_lib.models import param_groups
+from ssm_lib.optim import param_groups
 
 
 def fit(
@@ -36,7 +36,7 @@ def fit(
         Peak learning rate; it falls to 0 along half a cosine. Eigenvalues, steps and B are trained at
         a quarter of it.
     batch_size, weight_decay
-        Of AdamW; see `ssm_lib.models.param_groups` for what is not decayed.
+        Of AdamW; see `ssm_lib.optim.param_groups` for what is not decayed.
     seed
         Of the order of the training samples.
 

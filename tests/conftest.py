@@ -70,6 +70,10 @@ def reference():
         return {key: torch.from_numpy(numbers[key]) for key in numbers.files}
 
 
+# Else torch warns once a process, and which test fails depends on which ran first.
+torch.set_warn_always(True)
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     """Each test starts from the same random numbers, whatever ran before it."""

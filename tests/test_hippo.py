@@ -146,6 +146,87 @@ def test_unitary_form_restores_the_matrix(measure, N):
         torch.testing.assert_close(P[0], B_eig / math.sqrt(2))  # P is proportional to B
 
 
+ONLINE = {  # LegS after the inputs 1, 2, 3, 4, 5, from c = 0
+    "bilinear": [2.7272727273, 1.6270780314, -0.046910517],
+    "backward_euler": [2.5, 1.443375673, 0.0],
+}
+
+
+@pytest.mark.parametrize("method", ONLINE)
+def test_online_projection_matches_golden_numbers(method):
+    c = hippo.project(torch.arange(1.0, 6.0), "legs", 3, method=method)
+    golden = torch.tensor(ONLINE[method], dtype=torch.float64)
+    assert c.shape == (5, 3)
+    torch.testing.assert_close(c[-1], golden, rtol=1e-9, atol=1e-9)
+
+
+def test_first_coefficient_of_euler_is_the_running_mean():
+    u = torch.randn(2, 40, dtype=torch.float64)
+    c = hippo.project(u, "legs", 4, method="euler")
+    mean = u.cumsum(-1) / torch.arange(1, 41)
+    torch.testing.assert_close(c[..., 0], mean)
+
+
+@pytest.mark.parametrize("measure", hippo.MEASURES)
+def test_responses_are_the_basis_times_its_measure(measure):
+    t = torch.tensor([0.05, 0.3, 0.7], dtype=torch.float64)
+    N = 6 if measure in ("legs", "lagt") else 64  # the windows are approximate at small N
+    weight = torch.exp(-t)[:, None] if measure == "legs" else 1.0
+    tolerance = 1e-10 if measure in ("legs", "lagt") else 0.15
+    gap = responses(measure, N, t) - weight * hippo.basis(measure, N, t)
+    assert float(gap[:, :4].abs().max()) < tolerance
+
+
+@pytest.mark.parametrize("measure", hippo.MEASURES)
+def test_basis_is_orthonormal_in_its_measure(measure):
+    t = (torch.arange(400000, dtype=torch.float64) + 0.5) / 10000  # 40 seconds
+    g = hippo.basis(measure, 6, t)
+    weight = torch.exp(-t)[:, None] if measure == "legs" else 1.0
+    gram = (weight * g).T @ g / 10000
+    expected = torch.eye(6, dtype=torch.float64)
+    if measure == "fourier":
+        expected[1, 1] = 0  # the sine of frequency 0
+    torch.testing.assert_close(gram, expected, rtol=0, atol=1e-3)
+
+
+def signal(s):
+    return torch.sin(2 * math.pi * 3 * s) + torch.sin(2 * math.pi * 7 * s)
+
+
+@pytest.mark.parametrize(("method", "error"), [("bilinear", 0.02), ("zoh", 0.02), ("euler", 0.2)])
+def test_the_whole_past_is_rebuilt_from_legs(method, error):
+    L = 1000
+    k = torch.arange(1, L + 1, dtype=torch.float64)
+    c = hippo.project(signal(k / L), "legs", 64, method=method)[-1]
+    again = hippo.reconstruct(c, "legs", torch.log(L / k))  # age in logarithmic time
+    assert float((again - signal(k / L)).square().mean().sqrt()) < error
+
+
+@pytest.mark.parametrize(("measure", "error"), [("legt", 0.03), ("fourier", 0.15), ("legs", 0.04)])
+def test_a_moving_window_is_rebuilt(measure, error):
+    s = torch.arange(1, 1001, dtype=torch.float64) / 1000
+    c = hippo.project(signal(s), measure, 64, dt=0.002)[-1]
+    ages = torch.arange(400, dtype=torch.float64) * 0.002
+    again = hippo.reconstruct(c, measure, ages)
+    assert float((again - signal(s).flip(0)[:400]).square().mean().sqrt()) < error
+
+
+def test_projection_onto_laguerre_functions():
+    """An input that is itself a Laguerre function has one coefficient."""
+    dt, L = 0.001, 30000
+    ages = (torch.arange(L, dtype=torch.float64) + 0.5) * dt
+    u = hippo.basis("lagt", 4, ages)[:, 2].flip(0)
+    c = hippo.project(u, "lagt", 4, dt=dt)[-1]
+    torch.testing.assert_close(c, torch.tensor([0.0, 0, 1, 0], dtype=torch.float64), rtol=0, atol=1e-3)
+
+
+def test_initial_steps_are_log_uniform():
+    dt = hippo.initial_dt((20000,), 1e-3, 1e-1)
+    assert 1e-3 <= float(dt.min()) < 1.01e-3
+    assert 0.099 < float(dt.max()) <= 0.1
+    assert abs(float((dt < 1e-2).double().mean()) - 0.5) < 0.02  # half of them in each decade
+
+
 def test_phases_and_order_do_not_depend_on_the_eigensolver():
     Lambda, _, B, _ = hippo.nplr("legs", 32)
     assert bool((Lambda.imag.diff() > 0).all())
@@ -162,6 +243,12 @@ def test_phases_and_order_do_not_depend_on_the_eigensolver():
         (lambda: hippo.transition("legs", 4.0), TypeError, "N must be an int, got 4.0"),
         (lambda: hippo.transition(3, 4), TypeError, "measure must be a str"),
         (lambda: hippo.nplr("legs", 5), ValueError, "N must be even.*got 5"),
+        (lambda: hippo.transition("fourier", 5), ValueError, "N must be even"),
+        (lambda: hippo.basis("legs", 4, torch.tensor([-1.0])), ValueError, "ages >= 0"),
+        (lambda: hippo.project(torch.ones(5), "legt", 4), ValueError, "dt must be given"),
+        (lambda: hippo.project(torch.ones(2, 0), "legs", 4), ValueError, "length >= 1"),
+        (lambda: hippo.project(torch.ones(5), "legs", 4, method="rk4"), ValueError, "unknown method 'rk4'"),
+        (lambda: hippo.initial_dt((3,), 0.2, 0.1), ValueError, "dt_min=0.2, dt_max=0.1"),
     ],
 )
 def test_bad_input_is_named(call, error, message):

@@ -103,6 +103,27 @@ def lengths(
     return lengths.to(device)
 
 
+def intervals(dt: object, shape: Sequence[int], lengths: Tensor | None = None) -> Tensor:
+    """Return the intervals between samples, a positive tensor of a shape (B,) or (B, L), in float64.
+
+    Beyond the lengths anything may stand, and 1 is returned. Values are looked up as in `finite`.
+    """
+    shape = tuple(shape)
+    if not isinstance(dt, Tensor) or not dt.is_floating_point():
+        found = dt.dtype if isinstance(dt, Tensor) else type(dt).__name__
+        raise TypeError(f"dt must be a real floating-point tensor {shape}, got {found}")
+    if dt.shape != shape:
+        raise ValueError(f"dt must have shape {shape}, as u, got {tuple(dt.shape)}")
+    if lengths is not None:
+        steps = torch.arange(shape[1], device=dt.device)
+        dt = torch.where(steps < lengths[:, None], dt, 1)
+    if dt.device.type == "cpu" and not torch.compiler.is_compiling():
+        wrong = dt[~((dt > 0) & torch.isfinite(dt))]
+        if len(wrong):
+            raise ValueError(f"dt must be positive and finite, got {wrong[0]}")
+    return dt.double()
+
+
 def rate(value: object) -> None:
     """Raise if the ratio of two sampling intervals is not a positive finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -6,13 +6,15 @@ from ssm_lib.layers.dss import DSS
 from ssm_lib.layers.lssl import LSSL
 from ssm_lib.layers.s4 import S4
 from ssm_lib.layers.s4d import S4D
+from ssm_lib.layers.s5 import S5
 
 LAYERS: dict[str, type[SSMLayer]] = {
     "lssl": LSSL,
     "s4": S4,
     "dss": DSS,
     "s4d": S4D,
+    "s5": S5,
     "dlr": DLR,
 }
 
-__all__ = ["DLR", "DSS", "LAYERS", "LSSL", "S4", "S4D", "SSMLayer"]
+__all__ = ["DLR", "DSS", "LAYERS", "LSSL", "S4", "S4D", "S5", "SSMLayer"]

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from ssm_lib import conv, validate
 
-_check_lengths = validate.lengths
-
 
 class SSMLayer(nn.Module):
     """A linear sequence-to-sequence map (B, L, H) -> (B, L, H): one state space model per channel.
@@ -186,7 +184,7 @@ class SSMLayer(nn.Module):
         x = u.to(self.compute_dtype).transpose(1, 2)  # (B, L, H) -> (B, H, L)
         if lengths is None:
             return x, state, None
-        lengths = _check_lengths(lengths, B, L, u.device)
+        lengths = validate.lengths(lengths, B, L, u.device)
         return torch.where(_within(lengths, L)[:, None], x, 0), state, lengths
 
     def _leave(

@@ -1,0 +1,249 @@
+"""S5: one diagonal state space model for all channels, by a scan (Smith, Warrington, Linderman 2023).
+
+Symbol      Meaning                                                Where in the paper
+Lambda      P/2 eigenvalues, one of each conjugate pair (imag > 0) Section 3
+B           (P/2, H), input weights in the eigenbasis: V* B        Section 3
+C           (H, P/2), output weights in the eigenbasis: C V        Section 3
+dt          step, one per state, log-uniform at the start          Section 4
+J           blocks of the initial HiPPO-N matrix (`s5_init`)       Section 4, App. B
+scan        x_k = A_bar x_{k-1} + B_bar u_k in log2(L) steps       Section 2.2
+
+P (`d_state`) is the real state size of the whole layer, not of a channel. The original stores the
+eigenvalues with negative imaginary part: conjugate B and C to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ssm_lib import discretize, scan, validate
+from ssm_lib.layers.base import SSMLayer, initial_log_dt
+from ssm_lib.layers.s5_init import initial_output, initial_system
+
+METHODS = ("zoh", "bilinear")
+LARGEST_RE = -1e-4  # with clip_eigs
+
+
+class S5(SSMLayer):
+    """One diagonal state space model for all channels, (B, L, H) -> (B, L, H).
+
+    It mixes the channels, so it has no kernel (H, L), and `kernel` says so.
+
+    Parameters
+    ----------
+    d_model
+        Channels H.
+    d_state
+        Real state size P of the layer: P/2 complex modes.
+    blocks
+        The state starts as J HiPPO-N blocks of size P/J, which must be even.
+    c_init
+        ``"trunc_standard_normal"``, ``"lecun_normal"`` or ``"complex_normal"``: see
+        `ssm_lib.layers.s5_init`.
+    discretization
+        ``"zoh"`` or ``"bilinear"``.
+    bidirectional
+        Also read the future: the same Lambda and B run in both directions, and C has twice as many
+        columns, first for the past. As in the paper, both states contain the current input, which so
+        counts twice (the convolutional layers count it once).
+    clip_eigs
+        Bound the real parts of the eigenvalues by -1e-4, which keeps every mode stable; an eigenvalue
+        beyond the bound gets no gradient. Without it training may make a mode unstable.
+    dt_min, dt_max
+        Range of the initial step, one per state. 1/dt is about the number of samples it remembers.
+
+    Parameters of the module (all real; a last dimension of 2 is a complex number): `Lambda_re` and
+    `Lambda_im` (P/2,), `B` (P/2, H, 2), `C` (H, P/2, 2) or (H, P, 2), `log_dt` (P/2,), `D` (H,).
+
+    Raises
+    ------
+    ValueError, TypeError
+        On an argument outside what is named here.
+
+    Source: Smith et al. 2023, S5, Section 3.
+    """
+
+    slow_parameters = ("Lambda_re", "Lambda_im", "log_dt", "B")
+
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 64,
+        blocks: int = 1,
+        c_init: str = "complex_normal",
+        discretization: str = "zoh",
+        bidirectional: bool = False,
+        clip_eigs: bool = False,
+        dt_min: float = 0.001,
+        dt_max: float = 0.1,
+    ) -> None:
+        super().__init__(d_model, d_state, bidirectional)
+        self.discretization = validate.one_of("discretization", discretization, METHODS)
+        self.blocks, self.c_init, self.clip_eigs = blocks, c_init, bool(clip_eigs)
+        Lambda, B, V = initial_system(d_model, d_state, blocks)
+        directions = 2 if bidirectional else 1
+        C = torch.cat([initial_output(c_init, d_model, V) for _ in range(directions)], 1)
+        dtype = torch.get_default_dtype()
+        self.Lambda_re = nn.Parameter(Lambda.real.to(dtype))
+        self.Lambda_im = nn.Parameter(Lambda.imag.to(dtype))
+        self.B = nn.Parameter(torch.view_as_real(B).to(dtype))
+        self.C = nn.Parameter(torch.view_as_real(C).to(dtype))
+        self.log_dt = nn.Parameter(initial_log_dt((d_state // 2,), dt_min, dt_max))
+
+    def forward(
+        self,
+        u: Tensor,
+        state: Tensor | None = None,
+        lengths: Sequence[int] | Tensor | None = None,
+        rate: float = 1.0,
+        return_state: bool = False,
+        dt: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Apply the layer to whole sequences, by a scan.
+
+        Parameters
+        ----------
+        u, state, lengths, rate, return_state
+            As `ssm_lib.layers.base.SSMLayer.forward`.
+        dt : Tensor (B, L), real and positive, optional
+            For irregular samples: the time from the previous input to each, in units of the step
+            trained at (it multiplies the layer's own dt, as `rate` does). Of a bidirectional layer the
+            state that reads backwards waits for the time to the next input; at the last input, which
+            has none, its own dt counts again.
+
+        Returns
+        -------
+        y : Tensor (B, L, H), or (y, state)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `ssm_lib.layers.base.SSMLayer.forward`, and if dt has another shape, is not real
+            floating point, or not positive and finite (looked up on CPU).
+
+        Source: Smith et al. 2023, S5, Sections 2.2, 3 and 6.3.
+        """
+        x, state, lengths = self._enter(u, state, lengths, rate, return_state)
+        interval: float | Tensor = rate
+        if dt is not None:
+            interval = rate * validate.intervals(dt, u.shape[:2], lengths)
+        y, last = self._respond(x, state, lengths, interval, return_state)
+        return self._leave(u, x, lengths, y, last)
+
+    def step(
+        self,
+        u_t: Tensor,
+        state: Tensor | None,
+        rate: float = 1.0,
+        dt: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Apply the layer to one input of each sequence, as a recurrence.
+
+        Parameters
+        ----------
+        u_t, state, rate
+            As `ssm_lib.layers.base.SSMLayer.step`.
+        dt : Tensor (B,), real and positive, optional
+            One column of the dt of `forward`.
+
+        Returns
+        -------
+        y_t : Tensor (B, H)
+        state : Tensor (B, P/2, 2), the state after this input.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `forward`.
+
+        Source: Smith et al. 2023, S5, Section 3.
+        """
+        u, state = self._enter_step(u_t, state, rate)
+        interval: float | Tensor = rate
+        if dt is not None:
+            interval = rate * validate.intervals(dt, u_t.shape[:1])
+        y, state = self._advance(u, state, interval)
+        return (y + self.D * u).to(u_t.dtype), state
+
+    def initial_state(self, batch: int) -> Tensor:
+        """The zero state (B, P/2, 2)."""
+        shape = (batch, self.d_state // 2, 2)
+        return torch.zeros(shape, dtype=self.compute_dtype, device=self.D.device)
+
+    def eigenvalues(self) -> Tensor:
+        """Lambda (P/2,), complex128."""
+        real = self.Lambda_re.double()
+        if self.clip_eigs:
+            real = real.clamp(max=LARGEST_RE)
+        return torch.complex(real, self.Lambda_im.double())
+
+    def extra_repr(self) -> str:
+        return (
+            f"{super().extra_repr()}, blocks={self.blocks}, c_init={self.c_init!r}, "
+            f"discretization={self.discretization!r}, clip_eigs={self.clip_eigs}"
+        )
+
+    def _respond(
+        self,
+        x: Tensor,
+        state: Tensor | None,
+        lengths: Tensor | None,
+        rate: float | Tensor,
+        return_state: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        v = self._project(x.transpose(1, 2))  # B u (B, L, P/2)
+        A_bar, gain = self._discrete(rate)  # (P/2,), or per step (B, L, P/2)
+        x0 = None if state is None else torch.complex(state[..., 0], state[..., 1])
+        past = states = scan.linear(A_bar, gain.to(v.dtype) * v, x0)
+        if self.bidirectional:
+            if isinstance(rate, Tensor):
+                A_bar, gain = self._discrete(_until_next(rate, lengths))
+            future = scan.linear(A_bar, gain.to(v.dtype) * v, reverse=True)
+            states = torch.cat([past, future], dim=-1)  # (B, L, P)
+        y = self._read(states).transpose(1, 2)  # (B, H, L)
+        if not return_state:
+            return y, None
+        end = past.shape[1] - 1 if lengths is None else lengths - 1
+        return y, torch.view_as_real(past[torch.arange(len(past), device=past.device), end])
+
+    def _advance(
+        self, u: Tensor, state: Tensor, rate: float | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        A_bar, gain = self._discrete(rate)  # in float64: see S4D
+        x = A_bar * torch.complex(state[..., 0], state[..., 1]) + gain * self._project(u)
+        x = x.to(self.compute_dtype.to_complex())  # (B, P/2)
+        return self._read(x), torch.view_as_real(x)
+
+    def _discrete(self, rate: float | Tensor) -> tuple[Tensor, Tensor]:
+        """A_bar and the gain B_bar / B, complex128: (P/2,); with an interval per step (..., P/2)."""
+        dt = torch.exp(self.log_dt.double())
+        dt = dt * (rate[..., None] if isinstance(rate, Tensor) else rate)
+        Lambda = self.eigenvalues()
+        return discretize.diagonal(Lambda, torch.ones_like(Lambda), dt, self.discretization)
+
+    def _project(self, u: Tensor) -> Tensor:
+        """B u: (..., H) -> (..., P/2), complex, as one real matrix product."""
+        B = self.B.to(self.compute_dtype).transpose(0, 1).flatten(1)  # (H, P), interleaved
+        with torch.autocast(u.device.type, enabled=False):
+            return torch.view_as_complex((u @ B).unflatten(-1, (-1, 2)))
+
+    def _read(self, x: Tensor) -> Tensor:
+        """2 Re(C x): (..., P/2) -> (..., H), as one real matrix product."""
+        C = self.C.to(self.compute_dtype)
+        C = torch.stack(
+            [2 * C[..., 0], -2 * C[..., 1]], dim=-1
+        )  # Re cx = Re c Re x - Im c Im x
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.view_as_real(x).flatten(-2) @ C.flatten(1).T
+
+
+def _until_next(dt: Tensor, lengths: Tensor | None) -> Tensor:
+    """Intervals (B, L) to the following input of each sequence; the last one's own at its end."""
+    following = torch.cat([dt[:, 1:], dt[:, -1:]], dim=1)
+    if lengths is None:
+        return following
+    last = torch.arange(dt.shape[1], device=dt.device) == lengths[:, None] - 1
+    return torch.where(last, dt, following)

@@ -1,0 +1,18 @@
+"""HiPPO: systems whose state is a summary of the past.
+
+`matrices` has the systems and their normal plus low-rank form, `projection` what their states mean.
+"""
+
+from ssm_lib.hippo.matrices import MEASURES, initial_dt, low_rank, nplr, transition
+from ssm_lib.hippo.projection import basis, project, reconstruct
+
+__all__ = [
+    "MEASURES",
+    "basis",
+    "initial_dt",
+    "low_rank",
+    "nplr",
+    "project",
+    "reconstruct",
+    "transition",
+]

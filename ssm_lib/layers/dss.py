@@ -4,8 +4,8 @@ Symbol      Meaning                                                Where in the 
 Lambda      N complex eigenvalues, shared by the channels          Section 3
 W           output weights (B and C in one), one row per channel   Section 3
 dt          step, one per channel                                  Section 3
-K           exp: W (e^{dt Lambda} - 1)/Lambda e^{dt Lambda l};     Proposition 1
-            softmax: W/Lambda softmax_l(dt Lambda l)
+K, exp      W (e^{dt Lambda} - 1)/Lambda e^{dt Lambda l}           Proposition 1
+K, softmax  W/Lambda softmax_l(dt Lambda l)                        Proposition 1
 
 N (`d_state`) counts complex modes without a conjugate partner: y = Re(...), no factor 2.
 """

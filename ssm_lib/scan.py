@@ -48,7 +48,7 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     if reverse:
         b = b.flip(1)
         a = a.flip(1) if a.ndim == 3 else a
-    x = b.to(b.dtype.to_complex()) if a.is_complex() else b
+    x = b.to(torch.promote_types(b.dtype, torch.complex32)) if a.is_complex() else b
     a = a.to(torch.promote_types(a.dtype, x.dtype))  # its powers in its own precision
     if x0 is not None and L > 0:
         first = x[:, :1] + (a[:, :1] if a.ndim == 3 else a).to(x.dtype) * x0[:, None]

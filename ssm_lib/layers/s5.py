@@ -214,8 +214,8 @@ class S5(SSMLayer):
     ) -> tuple[Tensor, Tensor]:
         A_bar, gain = self._discrete(rate)  # in float64: see S4D
         x = A_bar * torch.complex(state[..., 0], state[..., 1]) + gain * self._project(u)
-        x = x.to(self.compute_dtype.to_complex())  # (B, P/2)
-        return self._read(x), torch.view_as_real(x)
+        state = torch.view_as_real(x).to(self.compute_dtype)  # (B, P/2, 2)
+        return self._read(torch.view_as_complex(state)), state
 
     def _discrete(self, rate: float | Tensor) -> tuple[Tensor, Tensor]:
         """A_bar and the gain B_bar / B, complex128: (P/2,); with an interval per step (..., P/2)."""

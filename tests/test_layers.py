@@ -1,36 +1,73 @@
-"""The contract of every layer (DESIGN of the library): one set of tests for all models."""
+"""The contract of every layer (DESIGN of the library): one set of tests for all models.
+
+A new model needs its variants in VARIANTS, and a line in test_what_each_layer_can_do if it has no kernel
+or no state. What a paper says of its own model is tested in a file of that model.
+"""
 
 import copy
 import pickle
 
 import pytest
+import safetensors.torch
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
 
-from ssm_lib.layers import LAYERS, S4D
-from ssm_lib.layers.s4d import initial_eigenvalues
+from ssm_lib.layers import LAYERS
 
-LENGTHS = [1, 2, 3, 777, 1024, 16384]
+LENGTHS = [1, 2, 3, 777, 1024]
 VARIANTS = [
-    ("s4d", {"init": init, "discretization": method})
-    for init in ("legs", "lin", "inv", "real")
-    for method in ("zoh", "bilinear")
+    ("lssl", {"init": "legs"}),
+    ("lssl", {"init": "legt", "trained": True}),
+    ("s4", {"init": "legs"}),
+    ("s4", {"init": "legt"}),
+    ("s4", {"init": "fourier"}),
+    ("dss", {"variant": "exp"}),
+    ("dss", {"variant": "exp", "init": "lin"}),
+    ("dss", {"variant": "softmax", "length": 65536}),
+    *(
+        ("s4d", {"init": init, "discretization": method})
+        for init in ("legs", "lin", "inv", "real")
+        for method in ("zoh", "bilinear")
+    ),
+    ("s5", {"discretization": "zoh"}),
+    ("s5", {"discretization": "bilinear"}),
+    ("s5", {"blocks": 2, "clip_eigs": True}),
+    ("dlr", {"output": "real"}),
+    ("dlr", {"output": "sum"}),
+    ("dlr", {"output": "prod"}),
 ]
 H, N = 3, 8
 
 
 def name(variant):
-    return "-".join([variant[0], *variant[1].values()])
-
-
-@pytest.fixture(params=VARIANTS, ids=name)
-def variant(request):
-    return request.param
+    settings = (x if isinstance(x, str) else f"{key}={x}" for key, x in variant[1].items())
+    return "-".join([variant[0], *settings])
 
 
 def make(variant, dtype=torch.float64, **more):
     key, arguments = variant
     torch.manual_seed(0)
     return LAYERS[key](H, N, **arguments, **more).to(dtype)
+
+
+def able(variant, use):
+    """Whether a layer offers something, or says that it does not."""
+    try:
+        use(make(variant))
+    except (NotImplementedError, ValueError):
+        return False
+    return True
+
+
+FIRST = list({key: (key, arguments) for key, arguments in reversed(VARIANTS)}.values())[::-1]
+KERNELS = [v for v in VARIANTS if able(v, lambda layer: layer.kernel(1))]
+STATES = [v for v in VARIANTS if able(v, lambda layer: layer.step(torch.ones(1, H).double(), None))]
+
+
+def each(variants):
+    return pytest.mark.parametrize("variant", variants, ids=name)
 
 
 def signal(L, dtype=torch.float64, batch=2):
@@ -52,6 +89,14 @@ def run_steps(layer, u, state=None):
     return torch.stack(out, 1), state
 
 
+def test_what_each_layer_can_do():
+    """The tests of kernels and of states run for the layers that have them; none drops out unseen."""
+    assert [v for v in VARIANTS if v not in KERNELS] == [v for v in VARIANTS if v[0] == "s5"]
+    assert [name(v) for v in VARIANTS if v not in STATES] == ["dlr-prod"]
+    assert [key for key, _ in FIRST] == list(LAYERS)
+
+
+@each(STATES)
 @pytest.mark.parametrize("L", LENGTHS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 def test_convolution_equals_recurrence(variant, L, dtype, tolerance):
@@ -63,6 +108,16 @@ def test_convolution_equals_recurrence(variant, L, dtype, tolerance):
     assert gap(state, state_steps) < tolerance
 
 
+@each([v for v in FIRST if v in STATES])
+def test_long_convolution_equals_recurrence(variant):
+    layer, u = make(variant, torch.float32), signal(16384, torch.float32, batch=1)
+    y, state = layer(u, return_state=True)
+    y_steps, state_steps = run_steps(layer, u)
+    assert gap(y, y_steps) < 1e-5
+    assert gap(state, state_steps) < 1e-5
+
+
+@each(STATES)
 @pytest.mark.parametrize("L", [2, 3, 777])
 def test_chunks_with_a_carried_state_equal_the_whole(variant, L):
     layer, u = make(variant), signal(L)
@@ -76,6 +131,7 @@ def test_chunks_with_a_carried_state_equal_the_whole(variant, L):
     assert gap(state, last) < 1e-10
 
 
+@each(VARIANTS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_padded_sequences_equal_each_alone(variant, bidirectional):
     layer, u = make(variant, bidirectional=bidirectional), signal(50, batch=4)
@@ -87,6 +143,7 @@ def test_padded_sequences_equal_each_alone(variant, bidirectional):
         assert not bool(y[i, L:].any())
 
 
+@each(STATES)
 def test_padded_sequences_end_in_the_states_of_each_alone(variant):
     layer, u = make(variant), signal(50, batch=3)
     _, start = layer(signal(9, batch=3), return_state=True)
@@ -97,6 +154,7 @@ def test_padded_sequences_end_in_the_states_of_each_alone(variant):
         assert gap(state[i : i + 1], alone) < 1e-10
 
 
+@each(KERNELS)
 def test_bidirectional_is_two_kernels_without_counting_twice(variant):
     layer, u = make(variant, bidirectional=True), signal(20)
     past, future = layer.kernel(20)
@@ -107,6 +165,7 @@ def test_bidirectional_is_two_kernels_without_counting_twice(variant):
     assert gap(layer(u), expected) < 1e-10
 
 
+@each(VARIANTS)
 def test_causality_linearity_and_shift(variant):
     layer, u = make(variant), signal(64)
     v = u.clone()
@@ -118,25 +177,34 @@ def test_causality_linearity_and_shift(variant):
     assert gap(layer(late)[:, 5:], y) < 1e-10
 
 
-def test_coarser_sampling_of_a_held_input_is_exact_under_zoh():
-    layer = make(("s4d", {"discretization": "zoh"}))
-    u = signal(40)
-    held = u.repeat_interleave(2, dim=1)  # each value held over two short steps
-    assert gap(layer(u, rate=2.0), layer(held)[:, 1::2]) < 1e-10
-    assert gap(layer.kernel(40, rate=2.0), layer.kernel(80).unflatten(1, (40, 2)).sum(2)) < 1e-10
-
-
-def test_a_million_steps_stay_bounded(variant):
-    layer = make(variant, torch.float32)
-    state = layer.initial_state(1)
-    u = torch.ones(1, 4096, H)
+@each([v for v in VARIANTS if v[0] != "dlr"])
+def test_coarser_sampling_of_a_held_input(variant):
+    """Two short steps of one value are one long step: exactly where the layer holds its input."""
+    plain = make(variant)
+    exact = getattr(plain, "discretization", None) == "zoh" or getattr(plain, "variant", None) == "exp"
+    layer = plain if exact else make(variant, dt_min=1e-3, dt_max=1e-3)
     with torch.no_grad():
-        for _ in range(250):  # 1,024,000 steps in chunks
+        layer.D.zero_()
+    u = signal(40)
+    held = u.repeat_interleave(2, dim=1)
+    assert gap(layer(u, rate=2.0), layer(held)[:, 1::2]) < (1e-10 if exact else 0.02)
+    assert gap(layer(u, rate=2.0), layer(u)) > 0.2
+
+
+@each(STATES)
+def test_a_million_steps_stay_bounded(variant):
+    layer, state, ends = make(variant, torch.float32), None, []
+    u = torch.ones(1, 16384, H)
+    with torch.no_grad():
+        for _ in range(64):  # 1,048,576 steps in chunks
             y, state = layer(u, state=state, return_state=True)
-        settled = layer(torch.ones(1, 65536, H))[:, -1]
-    assert gap(y[:, -1], settled) < 1e-3
+            ends.append(y[:, -1])
+        whole = layer(torch.ones(1, 65536, H))[:, -1]
+    assert gap(ends[3], whole) < 1e-3
+    assert gap(ends[-1], ends[31]) < 1e-3
 
 
+@each(STATES)
 def test_gradients_through_everything(variant):
     layer = make(variant)
     names, parameters = zip(*layer.named_parameters(), strict=True)
@@ -151,6 +219,7 @@ def test_gradients_through_everything(variant):
     assert torch.autograd.gradcheck(apply, inputs)
 
 
+@each(STATES)
 def test_step_has_the_gradients_of_the_convolution(variant):
     layer, u = make(variant), signal(6)
     loss = layer(u).square().sum()
@@ -163,25 +232,54 @@ def test_step_has_the_gradients_of_the_convolution(variant):
         assert gap(a, b) < 1e-9
 
 
-def test_parameters_and_state_are_real_and_free_of_the_length(variant):
+@each(VARIANTS)
+def test_parameters_are_real_and_free_of_the_length(variant):
     layer = make(variant)
     layer(signal(30))
-    tensors = [*layer.parameters(), *layer.buffers(), layer.initial_state(2)]
+    tensors = [*layer.parameters(), *layer.buffers()]
     assert all(x.is_floating_point() and 30 not in x.shape for x in tensors)
-    assert layer.initial_state(2).shape == layer(signal(4), return_state=True)[1].shape
 
 
+@each(STATES)
+def test_state_is_real_and_free_of_the_length(variant):
+    layer = make(variant)
+    state = layer(signal(30), return_state=True)[1]
+    assert state.shape == layer.initial_state(2).shape
+    assert state.dtype == layer.initial_state(2).dtype == torch.float64
+    assert 30 not in state.shape
+
+
+@each(VARIANTS)
 def test_copies_give_the_same_numbers(variant, tmp_path):
     layer, u = make(variant), signal(12)
     y = layer(u)
     assert torch.equal(copy.deepcopy(layer)(u), y)
     assert torch.equal(pickle.loads(pickle.dumps(layer))(u), y)
     torch.save(layer.state_dict(), tmp_path / "layer.pt")
-    other = LAYERS[variant[0]](H, N, **variant[1]).double()
-    other.load_state_dict(torch.load(tmp_path / "layer.pt", weights_only=True))
-    assert torch.equal(other(u), y)
+    safetensors.torch.save_file(layer.state_dict(), tmp_path / "layer.safetensors")
+    for read in (
+        torch.load(tmp_path / "layer.pt", weights_only=True),
+        safetensors.torch.load_file(tmp_path / "layer.safetensors"),
+    ):
+        other = LAYERS[variant[0]](H, N, **variant[1]).double()
+        other.load_state_dict(read)
+        assert torch.equal(other(u), y)
 
 
+@each(VARIANTS)
+def test_a_fused_optimizer_moves_every_parameter(variant):
+    layer = make(variant, torch.float32)
+    before = {key: p.detach().clone() for key, p in layer.named_parameters()}
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.01, fused=True)
+    layer(signal(12, torch.float32)).square().sum().backward()
+    optimizer.step()
+    for key, p in layer.named_parameters():
+        assert bool(torch.isfinite(p).all())
+        assert not torch.equal(p, before[key]), key
+    assert bool(torch.isfinite(layer(signal(12, torch.float32))).all())
+
+
+@each(VARIANTS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_autocast_keeps_the_layer_in_float32(variant, dtype):
     layer, u = make(variant, torch.float32), signal(100, torch.float32)
@@ -193,109 +291,136 @@ def test_autocast_keeps_the_layer_in_float32(variant, dtype):
     assert gap(half.float(), plain) < 0.02
 
 
+@each(VARIANTS)
 def test_half_precision_parameters_run(variant):
     layer, u = make(variant, torch.bfloat16), signal(20, torch.bfloat16)
-    y, state = layer(u, return_state=True)
+    y = layer(u)
     assert y.dtype == torch.bfloat16
-    assert state.dtype == torch.float32
     assert bool(torch.isfinite(y).all())
+    if variant in STATES:
+        assert layer(u, return_state=True)[1].dtype == torch.float32
 
 
-def test_inputs_of_any_stride_and_an_empty_batch(variant):
-    layer, u = make(variant), signal(12)
-    strided = torch.stack([u, -u], dim=-1)[..., 0]
-    assert torch.equal(layer(strided), layer(u))
-    one = signal(12, batch=1).expand(3, -1, -1)
-    assert gap(layer(one)[2:], layer(one[:1])) < 1e-12
-    y, state = layer(u[:0], return_state=True)
-    assert y.shape == (0, 12, H)
-    assert state.shape == layer.initial_state(0).shape
+@each(VARIANTS)
+@given(data=st.data())
+@settings(max_examples=8, derandomize=True, deadline=None, database=None)
+def test_any_size_type_and_stride(variant, data):
+    """A layer of any size gives for a view what it gives for a copy, and for a sequence what steps give."""
+    key, arguments = variant
+    B, L = data.draw(st.integers(0, 3), "B"), data.draw(st.integers(1, 40), "L")
+    width, modes = data.draw(st.integers(1, 4), "H"), 4 * data.draw(st.integers(1, 3), "N/4")
+    dtype = data.draw(st.sampled_from([torch.float32, torch.float64]), "dtype")
+    half = data.draw(st.sampled_from([None, torch.float16, torch.bfloat16]), "half")
+    torch.manual_seed(0)
+    layer = LAYERS[key](width, modes, **arguments).to(dtype)
+    views = {
+        "expanded": lambda: torch.randn(1, L, 1).expand(B, L, width),
+        "transposed": lambda: torch.randn(width, L, B).transpose(0, 2),
+        "every second": lambda: torch.randn(B, 2 * L, 2 * width)[:, ::2, ::2],
+    }
+    view = views[data.draw(st.sampled_from(list(views)), "view")]().to(half or dtype)
+    y = layer(view)
+    assert y.shape == (B, L, width)
+    assert y.dtype == view.dtype
+    assert torch.equal(y, layer(view.contiguous()))
+    if variant in STATES:
+        y, state = layer(view, return_state=True)
+        steps, last = run_steps(layer, view)
+        tolerance = {torch.bfloat16: 0.01, torch.float16: 1e-3}.get(y.dtype, 1e-5)
+        assert B == 0 or gap(y.double(), steps.double()) < tolerance
+        assert B == 0 or gap(state, last) < tolerance
+        assert state.shape == last.shape == layer.initial_state(B).shape
 
 
-def test_zoh_kernel_is_the_integral_of_the_continuous_one():
-    """The sample K_l equals the integral of C e^{sA} B over the step, for each channel."""
-    layer = make(("s4d", {"init": "lin", "discretization": "zoh"}))
-    Lambda = layer.eigenvalues()
-    dt = layer.log_dt.exp()[:, None]
-    w = torch.view_as_complex(layer.C.detach()) * torch.view_as_complex(layer.B.detach())
-    s = (torch.arange(10 * 400, dtype=torch.float64) + 0.5) / 400  # midpoints, 400 in each of 10 steps
-    fine = 2 * torch.einsum("hn,hnl->hl", w, torch.exp((Lambda * dt)[..., None] * s)).real * dt / 400
-    assert gap(layer.kernel(10), fine.unflatten(1, (10, 400)).sum(2)) < 1e-5
+@each(FIRST)
+def test_compiled_equals_eager(variant):
+    layer, u = make(variant), signal(16)
+    keywords = {}
+    if variant in STATES:
+        keywords = {"state": layer(signal(4), return_state=True)[1].detach(), "return_state": True}
+    torch.compiler.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    results = []
+    for call in (layer, compiled):
+        out = call(u, **keywords)
+        loss = sum(x.square().sum() for x in (out if isinstance(out, tuple) else (out,)))
+        results.append([loss, *torch.autograd.grad(loss, list(layer.parameters()))])
+    for eager, other in zip(*results, strict=True):
+        assert gap(other, eager) < 1e-9
 
 
-@pytest.mark.parametrize(
-    ("init", "first", "last"),
-    [("lin", 0.0, 97.3893722613), ("inv", 1283.4042, 0.3234), ("legs", 0.2639, 1303.27)],
-)
-def test_initial_eigenvalues(init, first, last):
-    Lambda, B = initial_eigenvalues(init, 64)
-    assert Lambda.shape == B.shape == (32,)
-    assert bool((Lambda.real + 0.5).abs().max() < 1e-12)
-    torch.testing.assert_close(Lambda.imag[[0, -1]].tolist(), [first, last], rtol=1e-3, atol=1e-3)
+@each([v for v in FIRST if v in STATES])
+def test_step_is_exported(variant):
+    class Step(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, u, state):
+            return self.layer.step(u, state)
+
+    layer, u = make(variant), signal(3)
+    state = layer(u, return_state=True)[1].detach()
+    exported = torch.export.export(Step(layer), (u[:, 0], state)).module()
+    for a, b in zip(exported(u[:, 1], state), layer.step(u[:, 1], state), strict=True):
+        assert gap(a, b) < 1e-12
 
 
-def test_initial_steps_are_log_uniform():
-    dt = S4D(20000, 2, dt_min=1e-3, dt_max=1e-1).log_dt.detach().exp()
-    assert 1e-3 <= float(dt.min()) < 1.01e-3
-    assert 0.099 < float(dt.max()) <= 0.1001
-    assert abs(float((dt < 1e-2).double().mean()) - 0.5) < 0.02  # half of them in each decade
-
-
-LAYER = S4D(H, N)
+U = torch.ones(2, 5, H)
 BAD = [
-    (lambda: S4D(0), ValueError, "d_model must be at least 1, got 0"),
-    (lambda: S4D(2.5), TypeError, r"d_model must be an int, got 2.5 \(float\)"),
-    (lambda: S4D(4, 7), ValueError, "d_state must be even"),
-    (lambda: S4D(4, init="hippo"), ValueError, "unknown init 'hippo'; expected one of .*'legs'"),
-    (lambda: S4D(4, init=None), TypeError, "init must be a str"),
-    (lambda: S4D(4, discretization="euler"), ValueError, "unknown discretization 'euler'"),
-    (lambda: S4D(4, dt_min=0.2, dt_max=0.1), ValueError, "dt_min=0.2, dt_max=0.1"),
-    (lambda: LAYER([1.0]), TypeError, r"u must be a torch.Tensor of shape \(B L H\), got list"),
-    (lambda: LAYER(torch.ones(2, 5, 4)), ValueError, r"shape \(B, L, H=3\), got \(2, 5, 4\): H is 4"),
-    (lambda: LAYER(torch.ones(5, 3)), ValueError, r"shape \(B, L, H=3\), got \(5, 3\)"),
-    (lambda: LAYER(torch.ones(2, 0, 3)), ValueError, "u has length 0"),
-    (lambda: LAYER(torch.ones(2, 5, 3, dtype=torch.int64)), TypeError, r"torch.int64; .*u.float\(\)"),
-    (lambda: LAYER(torch.ones(2, 5, 3).double()), TypeError, "torch.float64 but the parameters are"),
-    (lambda: LAYER(torch.ones(2, 5, 3) + 0j), TypeError, "torch.complex64"),
-    (lambda: LAYER(torch.ones(4, 5, 3), lengths=[1, 2, 3]), ValueError, "3 entries for a batch of 4"),
-    (lambda: LAYER(torch.ones(2, 5, 3), lengths=[5, 6]), ValueError, "must lie in 1 .. 5.*got 6"),
-    (lambda: LAYER(torch.ones(2, 5, 3), lengths=[5, 0]), ValueError, "must lie in 1 .. 5.*got 0"),
-    (lambda: LAYER(torch.ones(2, 5, 3), lengths=[5.0, 1.0]), TypeError, "lengths must be integers"),
-    (lambda: LAYER(torch.ones(2, 5, 3), rate=0), ValueError, "rate must be positive .* got 0"),
-    (lambda: LAYER(torch.ones(2, 5, 3), rate="2"), TypeError, "rate must be a number, got str"),
+    (lambda f: f([1.0]), TypeError, r"u must be a torch.Tensor of shape \(B L H\), got list"),
+    (lambda f: f(torch.ones(2, 5, 4)), ValueError, r"shape \(B, L, H=3\), got \(2, 5, 4\): H is 4"),
+    (lambda f: f(torch.ones(5, 3)), ValueError, r"shape \(B, L, H=3\), got \(5, 3\)"),
+    (lambda f: f(torch.ones(2, 0, 3)), ValueError, "u has length 0"),
+    (lambda f: f(U.long()), TypeError, r"torch.int64; .*u.float\(\)"),
+    (lambda f: f(U.double()), TypeError, "torch.float64 but the parameters are"),
+    (lambda f: f(U + 0j), TypeError, "torch.complex64"),
+    (lambda f: f(torch.ones(4, 5, 3), lengths=[1, 2, 3]), ValueError, "3 entries for a batch of 4"),
+    (lambda f: f(U, lengths=[5, 6]), ValueError, "must lie in 1 .. 5.*got 6"),
+    (lambda f: f(U, lengths=[5, 0]), ValueError, "must lie in 1 .. 5.*got 0"),
+    (lambda f: f(U, lengths=[5.0, 1.0]), TypeError, "lengths must be integers"),
+    (lambda f: f(U, rate=0), ValueError, "rate must be positive .* got 0"),
+    (lambda f: f(U, rate="2"), TypeError, "rate must be a number, got str"),
+    (lambda f: f.step(U[:, 0], 0), TypeError, "state must be a torch.Tensor or None, got int"),
+    (lambda f: f(U, state=torch.zeros(2, 1)), ValueError, r"state must have shape \(2, .*\), got \(2, 1\)"),
     (
-        lambda: LAYER(torch.ones(2, 5, 3), state=torch.zeros(2, 3, 3, 2)),
-        ValueError,
-        r"state must have shape \(2, 3, 4, 2\), got \(2, 3, 3, 2\)",
-    ),
-    (lambda: LAYER.step(torch.ones(2, 3), 0), TypeError, "state must be a torch.Tensor or None, got int"),
-    (
-        lambda: LAYER.step(torch.ones(2, 3), LAYER.initial_state(2).double()),
+        lambda f: f.step(U[:, 0], f.initial_state(2).double()),
         TypeError,
         "state must have dtype torch.float32, got torch.float64",
     ),
-    (lambda: LAYER.step(torch.ones(2, 5, 3), None), ValueError, r"u_t must have shape \(B, H=3\)"),
-    (lambda: LAYER.kernel(0), ValueError, "length must be at least 1"),
-    (lambda: S4D(2, 4, bidirectional=True)(torch.ones(1, 3, 2), return_state=True), ValueError, "future"),
-    (lambda: S4D(2, 4, bidirectional=True).step(torch.ones(1, 2), None), ValueError, "step by step"),
+    (lambda f: f.step(U, None), ValueError, r"u_t must have shape \(B, H=3\)"),
+    (lambda f: type(f)(0), ValueError, "d_model must be at least 1, got 0"),
+    (lambda f: type(f)(2.5), TypeError, r"d_model must be an int, got 2.5 \(float\)"),
+    (lambda f: type(f)(2, 0), ValueError, "d_state must be at least 1, got 0"),
+    (lambda f: type(f)(2, 4, dt_min=0.2, dt_max=0.1), ValueError, "dt_min=0.2, dt_max=0.1"),
+    (lambda f: type(f)(H, 4, bidirectional=True)(U, return_state=True), ValueError, "future|trained at"),
+    (lambda f: type(f)(H, 4, bidirectional=True).step(U[:, 0], None), ValueError, "step by step"),
 ]
 
 
+@each(FIRST)
 @pytest.mark.parametrize(("call", "error", "message"), BAD)
-def test_bad_input_is_named(call, error, message):
+def test_bad_input_is_named(variant, call, error, message):
     with pytest.raises(error, match=message):
-        call()
+        call(make(variant, torch.float32))
 
 
-@pytest.mark.parametrize("parameter", ["log_neg_re", "imag", "B", "C", "log_dt", "D"])
-def test_a_parameter_that_is_not_finite_is_named(parameter):
-    layer = S4D(H, N)
-    with torch.no_grad():
-        getattr(layer, parameter).view(-1)[1] = float("nan")
-    message = f"parameter S4D.{parameter} .* holds 1 values that are NaN"
-    with pytest.raises(ValueError, match=message):
-        layer(torch.ones(1, 4, H))
-    with pytest.raises(ValueError, match=message):
-        layer.step(torch.ones(1, H), None)
-    with pytest.raises(ValueError, match=message):
-        layer.kernel(4)
+@each(KERNELS)
+def test_bad_length_of_a_kernel_is_named(variant):
+    with pytest.raises(ValueError, match="length must be at least 1"):
+        make(variant).kernel(0)
+
+
+@each(VARIANTS)
+def test_a_parameter_that_is_not_finite_is_named(variant):
+    for parameter, _ in make(variant).named_parameters():
+        layer = make(variant)
+        with torch.no_grad():
+            getattr(layer, parameter).view(-1)[1] = float("nan")
+        message = f"parameter {type(layer).__name__}.{parameter} .* holds 1 values that are NaN"
+        calls = [lambda f: f(signal(4))]
+        calls += [lambda f: f.step(signal(4)[:, 0], None)] if variant in STATES else []
+        calls += [lambda f: f.kernel(4)] if variant in KERNELS else []
+        for call in calls:
+            with pytest.raises(ValueError, match=message):
+                call(layer)

@@ -104,7 +104,7 @@ def dss_kernel(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str) -> T
     -------
     K : Tensor (H, L)
 
-    Source: Gupta et al. 2022, DSS, Proposition 1.
+    Source: Gupta et al. 2022, DSS.
     """
     z = dt[:, None] * A
     rows = torch.exp(z[..., None] * torch.arange(length))  # (H, N, L)

@@ -86,7 +86,7 @@ def project(
     ValueError, TypeError
         As `transition`; if dt is missing for another measure than legs, or u is empty.
 
-    Source: Gu et al. 2020, HiPPO, Theorem 2 and App. B (discretization).
+    Source: Gu et al. 2020, HiPPO.
     """
     A, B = transition(measure, N)
     if u.ndim == 0 or u.shape[-1] == 0:

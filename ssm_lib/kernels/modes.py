@@ -141,7 +141,7 @@ def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax")
     TypeError, ValueError
         As `vandermonde`; if the variant is unknown.
 
-    Source: Gupta et al. 2022, DSS, Proposition 1; the softmax in the form that does not overflow.
+    Source: Gupta et al. 2022, DSS; the softmax in the form that does not overflow.
     """
     validate.one_of("variant", variant, ("softmax", "exp"))
     validate.positive_int("length", length)

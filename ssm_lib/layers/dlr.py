@@ -1,9 +1,9 @@
 """DLR: diagonal linear RNNs, with no differential equation behind them (Gupta, Mehta, Berant 2022).
 
-Symbol      Meaning                                                Where in the paper
-Lambda      log of the transition, -theta^2 + i phi, (N,), shared  Section 3
-W           output weights, one row per channel                    Section 3
-K           Re sum_n W_n e^{Lambda_n l}                            Section 3
+Symbol      Meaning                                                Part of the paper
+Lambda      log of the transition, -theta^2 + i phi, (N,), shared  parameterization
+W           output weights, one row per channel                    parameterization
+K           Re sum_n W_n e^{Lambda_n l}                            kernel
 
 N (`d_state`) counts complex modes, many of them (the paper takes 1024 or 4096); no factor 2, no step.
 """
@@ -50,7 +50,7 @@ class DLR(DiagonalLayer):
     ValueError, TypeError
         On an argument outside what is named here; on a state or a step with output="prod".
 
-    Source: Gupta et al. 2022, DLR, Section 3.
+    Source: Gupta et al. 2022, DLR.
     """
 
     slow_parameters = ("theta", "imag", "W")

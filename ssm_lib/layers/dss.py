@@ -1,11 +1,11 @@
 """DSS: diagonal is enough (Gupta, Gu, Berant 2022).
 
-Symbol      Meaning                                                Where in the paper
-Lambda      N complex eigenvalues, shared by the channels          Section 3
-W           output weights (B and C in one), one row per channel   Section 3
-dt          step, one per channel                                  Section 3
-K, exp      W (e^{dt Lambda} - 1)/Lambda e^{dt Lambda l}           Proposition 1
-K, softmax  W/Lambda softmax_l(dt Lambda l)                        Proposition 1
+Symbol      Meaning                                                Part of the paper
+Lambda      N complex eigenvalues, shared by the channels          parameterization
+W           output weights (B and C in one), one row per channel   parameterization
+dt          step, one per channel                                  parameterization
+K, exp      W (e^{dt Lambda} - 1)/Lambda e^{dt Lambda l}           DSS-exp
+K, softmax  W/Lambda softmax_l(dt Lambda l)                        DSS-softmax
 
 N (`d_state`) counts complex modes without a conjugate partner: y = Re(...), no factor 2.
 """
@@ -86,7 +86,7 @@ class DSS(DiagonalLayer):
         On an argument outside what is named here; from `step` and wherever a state or `lengths` is
         involved, if a softmax layer has no `length`.
 
-    Source: Gupta et al. 2022, DSS, Section 3.
+    Source: Gupta et al. 2022, DSS.
     """
 
     slow_parameters = ("log_neg_re", "re", "imag", "log_dt", "W")

@@ -1,10 +1,10 @@
 """S4D: a diagonal state space model per channel (Gu, Gupta, Goel, Re 2022).
 
-Symbol      Meaning                                                Where in the paper
-Lambda      eigenvalues, one of each conjugate pair (imag >= 0)    Section 4, initialization
-B, C        input and output weights in the eigenbasis             Section 3
-dt          step, one per channel, log-uniform at the start        Section 3
-K           kernel, 2 Re sum_n C_n B_bar_n A_bar_n^l               Section 3, the "two lines"
+Symbol      Meaning                                                Part of the paper
+Lambda      eigenvalues, one of each conjugate pair (imag >= 0)    initialization
+B, C        input and output weights in the eigenbasis             parameterization
+dt          step, one per channel, log-uniform at the start        parameterization
+K           kernel, 2 Re sum_n C_n B_bar_n A_bar_n^l               kernel, its "two lines"
 
 N (`d_state`) is the real state size: N/2 complex modes, or N real ones for init="real".
 """
@@ -45,7 +45,7 @@ def initial_eigenvalues(init: str, N: int) -> tuple[Tensor, Tensor]:
     ValueError, TypeError
         If init is unknown or N is not a positive (even) int.
 
-    Equation: eq-s4d-inits (Gu et al. 2022, S4D, Section 4)
+    Equation: eq-s4d-inits (Gu et al. 2022, S4D)
     """
     validate.one_of("init", init, INITS)
     validate.positive_int("d_state", N, even=init != "real")

@@ -143,6 +143,13 @@ def test_constant_intervals_equal_a_rate(discretization, bidirectional):
     assert gap(layer(u, dt=two), layer(u, rate=2.0)) < 1e-12
     assert gap(layer(u, dt=two, rate=1.5), layer(u, rate=3.0)) < 1e-12
     assert gap(layer(u, rate=2.0), layer(u)) > 1e-2
+    if not bidirectional:
+        _, state = layer(u, return_state=True)
+        by_both, by_rate = (
+            layer.step(u[:, 0], state, **k) for k in ({"dt": two[:, 0], "rate": 1.5}, {"rate": 3.0})
+        )
+        assert gap(by_both[0], by_rate[0]) < 1e-12
+        assert gap(by_both[1], by_rate[1]) < 1e-12
 
 
 @pytest.mark.parametrize("discretization", ["zoh", "bilinear"])

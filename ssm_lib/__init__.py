@@ -6,7 +6,7 @@ contract, in `layers`; deep models in `models` (of `blocks`) and `retrieval`, tr
 Importing `ssm_lib` needs torch and numpy only.
 """
 
-from ssm_lib.layers import DLR, DSS, LAYERS, LSSL, S4, S4D, SSMLayer
+from ssm_lib.layers import DLR, DSS, LAYERS, LSSL, S4, S4D, S5, SSMLayer
 from ssm_lib.models import SequenceModel
 from ssm_lib.optim import param_groups
 from ssm_lib.retrieval import RetrievalModel
@@ -20,6 +20,7 @@ __all__ = [
     "LSSL",
     "S4",
     "S4D",
+    "S5",
     "RetrievalModel",
     "SSMLayer",
     "SequenceModel",

@@ -237,19 +237,3 @@ class SSMLayer(nn.Module):
 def _within(lengths: Tensor, length: int) -> Tensor:
     """Which steps lie inside the sequences: (B,) -> (B, L), bool."""
     return torch.arange(length, device=lengths.device) < lengths[:, None]
-
-
-def initial_log_dt(shape: tuple[int, ...], dt_min: float, dt_max: float) -> Tensor:
-    """log(dt), with dt log-uniform in [dt_min, dt_max] seconds.
-
-    Raises
-    ------
-    ValueError
-        If not 0 < dt_min <= dt_max.
-    """
-    if not 0 < dt_min <= dt_max:
-        raise ValueError(
-            f"expected 0 < dt_min <= dt_max, got dt_min={dt_min}, dt_max={dt_max}"
-        )
-    low, high = torch.log(torch.tensor([dt_min, dt_max])).tolist()
-    return torch.empty(shape).uniform_(low, high)

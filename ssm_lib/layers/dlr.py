@@ -16,8 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ssm_lib import kernels, validate
-from ssm_lib.layers.base import initial_log_dt
+from ssm_lib import hippo, kernels, validate
 from ssm_lib.layers.diagonal import DiagonalLayer
 
 OUTPUTS = {"real": 1, "imag": -1j, "sum": 1 - 1j}  # Re(factor z): Re z, Im z, Re z + Im z
@@ -67,7 +66,7 @@ class DLR(DiagonalLayer):
         super().__init__(d_model, d_state, bidirectional)
         self.output = validate.one_of("output", output, (*OUTPUTS, "prod"))
         self.modes = d_state
-        decay = torch.exp(initial_log_dt((d_state,), dt_min, dt_max)) / 2
+        decay = hippo.initial_dt((d_state,), dt_min, dt_max) / 2
         self.theta = nn.Parameter(torch.sqrt(decay))
         phase = 2 * math.pi * torch.arange(d_state, dtype=torch.float64) / d_state
         self.imag = nn.Parameter(phase.to(torch.get_default_dtype()))

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib import discretize, hippo, kernels, validate
-from ssm_lib.layers.base import initial_log_dt
 from ssm_lib.layers.diagonal import DiagonalLayer
 
 VARIANTS = ("exp", "softmax")
@@ -116,7 +115,7 @@ class DSS(DiagonalLayer):
         else:
             self.re = nn.Parameter(Lambda.real.to(kind))
         self.imag = nn.Parameter(Lambda.imag.to(kind))
-        self.log_dt = nn.Parameter(initial_log_dt((d_model,), dt_min, dt_max))
+        self.log_dt = nn.Parameter(torch.log(hippo.initial_dt((d_model,), dt_min, dt_max)))
         directions = (2,) if bidirectional else ()
         self.W = nn.Parameter(torch.randn(*directions, d_model, d_state, 2))
 

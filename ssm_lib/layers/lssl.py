@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib import hippo, kernels, validate
-from ssm_lib.layers.base import initial_log_dt
 from ssm_lib.layers.dense import DenseLayer
 
 
@@ -65,7 +64,7 @@ class LSSL(DenseLayer):
         self.init = validate.one_of("init", init, hippo.MEASURES)
         self.trained = bool(trained)
         A, B = hippo.transition(init, d_state)
-        log_dt = initial_log_dt((d_model,), dt_min, dt_max)
+        log_dt = torch.log(hippo.initial_dt((d_model,), dt_min, dt_max))
         for name, value in {"A": A, "B": B, "log_dt": log_dt}.items():
             value = value.to(torch.get_default_dtype())
             if trained:

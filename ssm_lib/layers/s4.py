@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib import hippo, kernels, validate
-from ssm_lib.layers.base import initial_log_dt
 from ssm_lib.layers.dense import DenseLayer
 
 INITS = ("legs", "legt", "fourier")
@@ -82,7 +81,7 @@ class S4(DenseLayer):
         self.C = nn.Parameter(
             torch.randn(*directions, H, n, 2) * math.sqrt(0.5)
         )  # E|c|^2 = 1
-        self.log_dt = nn.Parameter(initial_log_dt((H,), dt_min, dt_max))
+        self.log_dt = nn.Parameter(torch.log(hippo.initial_dt((H,), dt_min, dt_max)))
 
     def eigenvalues(self) -> Tensor:
         """Lambda (H, N/2), complex128: the diagonal part."""

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib import discretize, hippo, validate
-from ssm_lib.layers.base import initial_log_dt
 from ssm_lib.layers.diagonal import DiagonalLayer
 
 INITS = ("legs", "lin", "inv", "real")
@@ -108,7 +107,7 @@ class S4D(DiagonalLayer):
         self.real_modes, self.modes = not Lambda.is_complex(), len(Lambda)
         shape = (d_model, self.modes)
         self.log_neg_re = nn.Parameter(_copies(torch.log(-Lambda.real), shape))
-        self.log_dt = nn.Parameter(initial_log_dt((d_model,), dt_min, dt_max))
+        self.log_dt = nn.Parameter(torch.log(hippo.initial_dt((d_model,), dt_min, dt_max)))
         directions = (2,) if bidirectional else ()
         if Lambda.is_complex():
             self.imag = nn.Parameter(_copies(Lambda.imag, shape))

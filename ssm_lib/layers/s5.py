@@ -1,12 +1,12 @@
 """S5: one diagonal state space model for all channels, by a scan (Smith, Warrington, Linderman 2023).
 
-Symbol      Meaning                                                Where in the paper
-Lambda      P/2 eigenvalues, one of each conjugate pair (imag > 0) Section 3
-B           (P/2, H), input weights in the eigenbasis: V* B        Section 3
-C           (H, P/2), output weights in the eigenbasis: C V        Section 3
-dt          step, one per state, log-uniform at the start          Section 4
-J           blocks of the initial HiPPO-N matrix (`s5_init`)       Section 4, App. B
-scan        x_k = A_bar x_{k-1} + B_bar u_k in log2(L) steps       Section 2.2
+Symbol      Meaning                                                Part of the paper
+Lambda      P/2 eigenvalues, one of each conjugate pair (imag > 0) parameterization
+B           (P/2, H), input weights in the eigenbasis: V* B        parameterization
+C           (H, P/2), output weights in the eigenbasis: C V        parameterization
+dt          step, one per state, log-uniform at the start          initialization
+J           blocks of the initial HiPPO-N matrix (`s5_init`)       initialization
+scan        x_k = A_bar x_{k-1} + B_bar u_k in log2(L) steps       scan
 
 P (`d_state`) is the real state size of the whole layer, not of a channel. The original stores the
 eigenvalues with negative imaginary part: conjugate B and C to compare.
@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ssm_lib import discretize, scan, validate
-from ssm_lib.layers.base import SSMLayer, initial_log_dt
+from ssm_lib import discretize, hippo, scan, validate
+from ssm_lib.layers.base import SSMLayer
 from ssm_lib.layers.s5_init import initial_output, initial_system
 
 METHODS = ("zoh", "bilinear")
@@ -63,7 +63,7 @@ class S5(SSMLayer):
     ValueError, TypeError
         On an argument outside what is named here.
 
-    Source: Smith et al. 2023, S5, Section 3.
+    Source: Smith et al. 2023, S5.
     """
 
     slow_parameters = ("Lambda_re", "Lambda_im", "log_dt", "B")
@@ -91,7 +91,9 @@ class S5(SSMLayer):
         self.Lambda_im = nn.Parameter(Lambda.imag.to(dtype))
         self.B = nn.Parameter(torch.view_as_real(B).to(dtype))
         self.C = nn.Parameter(torch.view_as_real(C).to(dtype))
-        self.log_dt = nn.Parameter(initial_log_dt((d_state // 2,), dt_min, dt_max))
+        self.log_dt = nn.Parameter(
+            torch.log(hippo.initial_dt((d_state // 2,), dt_min, dt_max))
+        )
 
     def forward(
         self,
@@ -124,7 +126,7 @@ class S5(SSMLayer):
             As `ssm_lib.layers.base.SSMLayer.forward`, and if dt has another shape, is not real
             floating point, or not positive and finite (looked up on CPU).
 
-        Source: Smith et al. 2023, S5, Sections 2.2, 3 and 6.3.
+        Source: Smith et al. 2023, S5.
         """
         x, state, lengths = self._enter(u, state, lengths, rate, return_state)
         interval: float | Tensor = rate
@@ -159,7 +161,7 @@ class S5(SSMLayer):
         TypeError, ValueError
             As `forward`.
 
-        Source: Smith et al. 2023, S5, Section 3.
+        Source: Smith et al. 2023, S5.
         """
         u, state = self._enter_step(u_t, state, rate)
         interval: float | Tensor = rate

@@ -1,9 +1,9 @@
 """Where S5 starts: HiPPO-N blocks on the diagonal, and samples scaled as in its published code.
 
-Symbol      Meaning                                                Where in the paper
-HiPPO-N     normal part of HiPPO-LegS, A + P^T P                   Section 4
-J           blocks of size P/J, each a HiPPO-N of its own          Section 4
-V           eigenvectors of the blocks, (P, P/2), block diagonal   Section 3
+Symbol      Meaning                                                Part of the paper
+HiPPO-N     normal part of HiPPO-LegS, A + P^T P                   initialization
+J           blocks of size P/J, each a HiPPO-N of its own          initialization
+V           eigenvectors of the blocks, (P, P/2), block diagonal   parameterization
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def initial_system(
     ValueError, TypeError
         If P/J is not an even integer, or an argument not a positive int.
 
-    Source: Smith et al. 2023, S5, Section 4 and App. B; the original's fan-in is P, not H.
+    Source: Smith et al. 2023, S5; the original's fan-in is P, not H.
     """
     validate.positive_int("d_state", d_state, even=True)
     validate.positive_int("blocks", blocks)

@@ -25,7 +25,7 @@ class RealEncoder(nn.Linear):
     def check(self, name: str, u: Tensor, dims: str) -> None:
         """Raise TypeError or ValueError unless u is real, of shape (dims, d_input): ``"B L"``, ``"B"``."""
         sizes = {"C": self.in_features}
-        validate.real_input(name, u, f"{dims} C", sizes, self.weight.dtype)
+        validate.real_input(name, u, f"{dims} C", sizes, self.weight)
 
     def forward(self, u: Tensor) -> Tensor:
         """Encode; half precision inputs are computed in the dtype of the weights (or of autocast)."""

@@ -35,7 +35,7 @@ def one_of(name: str, value: object, options: Collection[str]) -> str:
 
 
 def real_input(
-    name: str, x: object, shape: str, sizes: Mapping[str, int], dtype: torch.dtype
+    name: str, x: object, shape: str, sizes: Mapping[str, int], like: Tensor
 ) -> Tensor:
     """Check an input of a layer: a real floating-point tensor of the named shape.
 
@@ -49,9 +49,10 @@ def real_input(
         Names of the dimensions, e.g. ``"B L H"``.
     sizes
         The dimensions whose size is known, e.g. ``{"H": 64}``.
-    dtype
-        dtype of the parameters. Half precision inputs are accepted beside it (the layer computes in
-        float32 and returns the input's dtype); any other mismatch is an error, as in `torch.nn.Linear`.
+    like
+        A parameter, for its device and dtype. Half precision inputs are accepted beside its dtype (the
+        layer computes in float32 and returns the input's); any other mismatch is an error, as in
+        `torch.nn.Linear`.
     """
     if not isinstance(x, Tensor):
         raise TypeError(
@@ -61,11 +62,12 @@ def real_input(
         raise TypeError(
             f"{name} must be real floating point, got {x.dtype}; convert it first, e.g. {name}.float()"
         )
-    if x.dtype != dtype and x.dtype not in (torch.float16, torch.bfloat16):
+    if x.dtype != like.dtype and x.dtype not in (torch.float16, torch.bfloat16):
         raise TypeError(
-            f"{name} has dtype {x.dtype} but the parameters are {dtype}; use {name}.to({dtype}) "
-            f"or layer.to({x.dtype})"
+            f"{name} has dtype {x.dtype} but the parameters are {like.dtype}; use "
+            f"{name}.to({like.dtype}) or layer.to({x.dtype})"
         )
+    on_device(name, x, like)
     dims = shape.split()
     expected = ", ".join(f"{d}={sizes[d]}" if d in sizes else d for d in dims)
     if x.ndim != len(dims):
@@ -82,6 +84,19 @@ def real_input(
     return x
 
 
+def on_device(name: str, x: Tensor, like: Tensor) -> None:
+    """Raise if a tensor is sparse, or not on the device of the parameters."""
+    if x.layout != torch.strided:
+        raise TypeError(
+            f"{name} must be a dense tensor, got {x.layout}: use {name}.to_dense()"
+        )
+    if x.device != like.device:
+        raise ValueError(
+            f"{name} is on {x.device} but the parameters are on {like.device}; use "
+            f"{name}.to({str(like.device)!r})"
+        )
+
+
 def lengths(
     lengths: Sequence[int] | Tensor, batch: int, longest: int, device: torch.device
 ) -> Tensor:
@@ -89,7 +104,12 @@ def lengths(
 
     The range is looked up on CPU only, and not while compiling, as in `finite`.
     """
-    lengths = torch.as_tensor(lengths)
+    try:
+        lengths = torch.as_tensor(lengths)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"lengths must be integers, one for each sequence, got {type(lengths).__name__}"
+        ) from None
     if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     if lengths.ndim != 1 or len(lengths) != batch:
@@ -126,12 +146,24 @@ def intervals(dt: object, shape: Sequence[int], lengths: Tensor | None = None) -
 
 def rate(value: object) -> None:
     """Raise if the ratio of two sampling intervals is not a positive finite number."""
+    positive("rate", value, "2 for every second sample")
+
+
+def positive(name: str, value: object, example: str = "") -> float:
+    """Return `value` if it is a positive finite number, else raise."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"rate must be a number, got {type(value).__name__}")
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     if not 0 < value < float("inf"):
-        raise ValueError(
-            f"rate must be positive and finite (2 for every second sample), got {value}"
-        )
+        hint = f" ({example})" if example else ""
+        raise ValueError(f"{name} must be positive and finite{hint}, got {value}")
+    return float(value)
+
+
+def flag(name: str, value: object) -> bool:
+    """Return `value` if it is True or False, else raise."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {type(value).__name__}")
+    return value
 
 
 def finite(name: str, x: Tensor) -> None:

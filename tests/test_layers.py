@@ -109,12 +109,13 @@ def test_convolution_equals_recurrence(variant, L, dtype, tolerance):
 
 
 @each([v for v in FIRST if v in STATES])
-def test_long_convolution_equals_recurrence(variant):
-    layer, u = make(variant, torch.float32), signal(16384, torch.float32, batch=1)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_long_convolution_equals_recurrence(variant, dtype, tolerance):
+    layer, u = make(variant, dtype), signal(16384, dtype, batch=1)
     y, state = layer(u, return_state=True)
     y_steps, state_steps = run_steps(layer, u)
-    assert gap(y, y_steps) < 1e-5
-    assert gap(state, state_steps) < 1e-5
+    assert gap(y, y_steps) < tolerance
+    assert gap(state, state_steps) < tolerance
 
 
 @each(STATES)

@@ -161,12 +161,14 @@ def initial_dt(
 
     Raises
     ------
-    ValueError
-        If not 0 < dt_min <= dt_max.
+    TypeError, ValueError
+        If not 0 < dt_min <= dt_max, finite numbers.
 
     Source: Gu et al. 2021, LSSL, App. B.3.
     """
-    if not 0 < dt_min <= dt_max:
+    validate.positive("dt_min", dt_min)
+    validate.positive("dt_max", dt_max)
+    if dt_min > dt_max:
         raise ValueError(
             f"expected 0 < dt_min <= dt_max, got dt_min={dt_min}, dt_max={dt_max}"
         )

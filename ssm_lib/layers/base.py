@@ -35,7 +35,7 @@ class SSMLayer(nn.Module):
         super().__init__()
         self.d_model = validate.positive_int("d_model", d_model)
         self.d_state = validate.positive_int("d_state", d_state)
-        self.bidirectional = bool(bidirectional)
+        self.bidirectional = validate.flag("bidirectional", bidirectional)
         self.D = nn.Parameter(torch.randn(d_model))
 
     def kernel(self, length: int, rate: float = 1.0) -> Tensor:
@@ -172,7 +172,8 @@ class SSMLayer(nn.Module):
         return_state: bool,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """The checked arguments of `forward`; the input as (B, H, L), zero beyond each length."""
-        validate.real_input("u", u, "B L H", {"H": self.d_model}, self.D.dtype)
+        validate.real_input("u", u, "B L H", {"H": self.d_model}, self.D)
+        validate.flag("return_state", return_state)
         self._check(rate)
         if self.bidirectional and (state is not None or return_state):
             raise ValueError(
@@ -201,7 +202,7 @@ class SSMLayer(nn.Module):
         self, u_t: Tensor, state: Tensor | None, rate: float
     ) -> tuple[Tensor, Tensor]:
         """The checked arguments of `step`: input (B, H) and state."""
-        validate.real_input("u_t", u_t, "B H", {"H": self.d_model}, self.D.dtype)
+        validate.real_input("u_t", u_t, "B H", {"H": self.d_model}, self.D)
         self._check(rate)
         if self.bidirectional:
             raise ValueError(
@@ -231,6 +232,7 @@ class SSMLayer(nn.Module):
             )
         if state.dtype != zero.dtype:
             raise TypeError(f"state must have dtype {zero.dtype}, got {state.dtype}")
+        validate.on_device("state", state, zero)
         return state
 
 

@@ -116,6 +116,7 @@ class DLR(DiagonalLayer):
         return_state: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """As `ssm_lib.layers.base.SSMLayer.forward`, but output="prod" has no state."""
+        validate.flag("return_state", return_state)
         if state is not None or return_state:
             self._weights(rate)  # says so if there is no recurrence
         return super().forward(u, state, lengths, rate, return_state)

@@ -171,6 +171,7 @@ class DSS(DiagonalLayer):
         return_state: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """As `ssm_lib.layers.base.SSMLayer.forward`, but the softmax must know its length for states and lengths."""
+        validate.flag("return_state", return_state)
         if self.variant == "softmax" and (
             state is not None or lengths is not None or return_state
         ):

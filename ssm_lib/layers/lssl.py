@@ -62,7 +62,7 @@ class LSSL(DenseLayer):
     ) -> None:
         super().__init__(d_model, d_state, bidirectional)
         self.init = validate.one_of("init", init, hippo.MEASURES)
-        self.trained = bool(trained)
+        self.trained = validate.flag("trained", trained)
         A, B = hippo.transition(init, d_state)
         log_dt = torch.log(hippo.initial_dt((d_model,), dt_min, dt_max))
         for name, value in {"A": A, "B": B, "log_dt": log_dt}.items():

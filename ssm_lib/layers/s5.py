@@ -82,7 +82,8 @@ class S5(SSMLayer):
     ) -> None:
         super().__init__(d_model, d_state, bidirectional)
         self.discretization = validate.one_of("discretization", discretization, METHODS)
-        self.blocks, self.c_init, self.clip_eigs = blocks, c_init, bool(clip_eigs)
+        self.blocks, self.c_init = blocks, c_init
+        self.clip_eigs = validate.flag("clip_eigs", clip_eigs)
         Lambda, B, V = initial_system(d_model, d_state, blocks)
         directions = 2 if bidirectional else 1
         C = torch.cat([initial_output(c_init, d_model, V) for _ in range(directions)], 1)

@@ -191,6 +191,7 @@ def test_unknown_setting():
 START = """async ([source, css, settings]) => {
   document.head.append(Object.assign(document.createElement("style"), {textContent: css}));
   window.widgets = await Promise.all(settings.map(async (state) => {
+    const el = document.body.appendChild(document.createElement("div"));  // imports may finish in any order
     const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
     const {default: widget} = await import(url);
     const listeners = [];
@@ -204,7 +205,6 @@ START = """async ([source, css, settings]) => {
       on: (event, call) => listeners.push([event, call]),
       off: (event, call) => listeners.splice(listeners.findIndex((l) => l[0] === event && l[1] === call), 1),
     };
-    const el = document.body.appendChild(document.createElement("div"));
     return {model, el, listeners, dispose: widget.render({model, el})};
   }));
 }"""

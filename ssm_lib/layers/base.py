@@ -13,7 +13,7 @@ from ssm_lib import conv, validate
 class SSMLayer(nn.Module):
     """A linear sequence-to-sequence map (B, L, H) -> (B, L, H): one state space model per channel.
 
-    Subclasses supply `kernel`, `initial_state` and the three ways a state enters: `_advance`,
+    Subclasses supply `_kernel`, `initial_state` and the three ways a state enters: `_advance`,
     `_free_response`, `_final_state`. A layer without a kernel supplies `_respond` in place of the last
     two. Everything else, and every error message, is here, so that all models keep one contract.
     Parameters and states are real; a complex number is a last dimension of 2.
@@ -39,13 +39,32 @@ class SSMLayer(nn.Module):
         self.D = nn.Parameter(torch.randn(d_model))
 
     def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel: (H, L), or (2, H, L) if bidirectional (past, future); float32 or float64.
+        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
+
+        Parameters
+        ----------
+        length
+            Number of samples L.
+        rate
+            As in `forward`.
+
+        Returns
+        -------
+        K : Tensor, real, float32 or float64.
 
         Raises
         ------
+        TypeError, ValueError
+            If length is not a positive int, or rate not a positive number.
         NotImplementedError
             If the layer is not a convolution of each channel with itself.
         """
+        validate.positive_int("length", length)
+        self._check(rate)
+        return self._kernel(length, rate)
+
+    def _kernel(self, length: int, rate: float) -> Tensor:
+        """What `kernel` returns, for arguments that are checked."""
         raise NotImplementedError(
             f"{type(self).__name__} has no kernel (H, L), one per channel: call the layer, or `step`"
         )
@@ -157,7 +176,7 @@ class SSMLayer(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Output C x (B, H, L) of an input (B, H, L), and the last state if it is asked for."""
         L = x.shape[-1]
-        K = self.kernel(L, rate)
+        K = self._kernel(L, rate)
         y = conv.bidirectional(x, K[0], K[1]) if self.bidirectional else conv.causal(x, K)
         if state is not None:
             y = y + self._free_response(state, L, rate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssm_lib import discretize, kernels, validate
+from ssm_lib import discretize, kernels
 from ssm_lib.layers.base import SSMLayer
 from ssm_lib.layers.diagonal import end_aligned
 
@@ -28,27 +28,7 @@ class DenseLayer(SSMLayer):
         dt = torch.exp(self.log_dt.double()) * rate
         return *discretize.dense(A, B, dt, "bilinear"), C
 
-    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
-
-        Parameters
-        ----------
-        length
-            Number of samples L.
-        rate
-            As in `forward`.
-
-        Returns
-        -------
-        K : Tensor, real, float32 or float64.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If length is not a positive int, or rate not a positive number.
-        """
-        validate.positive_int("length", length)
-        self._check(rate)
+    def _kernel(self, length: int, rate: float) -> Tensor:
         return kernels.krylov(*self._discrete(rate), length).to(self.compute_dtype)
 
     def initial_state(self, batch: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssm_lib import discretize, kernels, validate
+from ssm_lib import discretize, kernels
 from ssm_lib.layers.base import SSMLayer
 
 
@@ -27,27 +27,7 @@ class DiagonalLayer(SSMLayer):
         """W, (H, N) or (2, H, N), in double precision."""
         raise NotImplementedError
 
-    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
-
-        Parameters
-        ----------
-        length
-            Number of samples L.
-        rate
-            As in `forward`.
-
-        Returns
-        -------
-        K : Tensor, real, float32 or float64.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If length is not a positive int, or rate not a positive number.
-        """
-        validate.positive_int("length", length)
-        self._check(rate)
+    def _kernel(self, length: int, rate: float) -> Tensor:
         log_a, B_bar = self._discrete(rate)
         return kernels.vandermonde(log_a, self._narrow(self._weights(rate) * B_bar), length)
 

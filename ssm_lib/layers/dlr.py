@@ -77,29 +77,9 @@ class DLR(DiagonalLayer):
         """Lambda (N,), complex128: the logarithm of the transition, per step."""
         return torch.complex(-self.theta.double().square(), self.imag.double())
 
-    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
-
-        Parameters
-        ----------
-        length
-            Number of samples L.
-        rate
-            As in `forward`.
-
-        Returns
-        -------
-        K : Tensor, real, float32 or float64.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If length is not a positive int, or rate not a positive number.
-        """
+    def _kernel(self, length: int, rate: float) -> Tensor:
         if self.output != "prod":
-            return super().kernel(length, rate)
-        validate.positive_int("length", length)
-        self._check(rate)
+            return super()._kernel(length, rate)
         log_a, gain = self._discrete(rate)
         w = self._narrow(self._complex(self.W))
         return gain[0].real.to(self.compute_dtype) * (

@@ -128,28 +128,8 @@ class DSS(DiagonalLayer):
         )
         return torch.complex(real, self.imag.double())
 
-    def kernel(self, length: int, rate: float = 1.0) -> Tensor:
-        """Convolution kernel (H, L), or (2, H, L) if bidirectional: first the past, then the future.
-
-        Parameters
-        ----------
-        length
-            Number of samples L. A softmax layer with a `length` of its own gives the first L samples
-            of the kernel of that length; without, the kernel of length L.
-        rate
-            As in `forward`.
-
-        Returns
-        -------
-        K : Tensor, real, float32 or float64.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If length is not a positive int or beyond the layer's own, or rate not a positive number.
-        """
-        validate.positive_int("length", length)
-        self._check(rate)
+    def _kernel(self, length: int, rate: float) -> Tensor:
+        """The first L samples of the layer's own length, if it has one; else the kernel of length L."""
         dt = torch.exp(self.log_dt.double()) * rate
         W, A = self._narrow(self._complex(self.W)), self._narrow(self.eigenvalues())
         whole = length if self.length is None else self._normalized_length(rate)

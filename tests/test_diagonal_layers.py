@@ -49,6 +49,8 @@ def test_dss_softmax_asks_for_the_length_it_was_trained_at():
     fixed = DSS(2, 4, "softmax", length=8)
     with pytest.raises(ValueError, match="over 8 steps, got a sequence of 10"):
         fixed(u)
+    with pytest.raises(ValueError, match="rate must be positive"):
+        fixed(u[:, :8], rate=0, return_state=True)
     with pytest.raises(ValueError, match="length=8 belongs to variant 'softmax'"):
         DSS(2, 4, "exp", length=8)
 

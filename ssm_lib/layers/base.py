@@ -199,6 +199,7 @@ class SSMLayer(nn.Module):
                 "a bidirectional layer reads the future and has no state to carry; "
                 "use bidirectional=False, or leave out state and return_state"
             )
+        self._check_use(state is not None or return_state, lengths is not None, rate)
         B, L, _ = u.shape
         state = self._check_state(state, B)
         x = u.to(self.compute_dtype).transpose(1, 2)  # (B, L, H) -> (B, H, L)
@@ -236,6 +237,9 @@ class SSMLayer(nn.Module):
         validate.rate(rate)
         for name, parameter in self.named_parameters():
             validate.finite(f"{type(self).__name__}.{name}", parameter)
+
+    def _check_use(self, with_state: bool, with_lengths: bool, rate: float) -> None:
+        """Raise ValueError if the layer, as it is set up, has no meaning for a state or for lengths."""
 
     def _check_state(self, state: Tensor | None, batch: int) -> Tensor | None:
         if state is None:

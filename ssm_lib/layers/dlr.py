@@ -11,7 +11,6 @@ N (`d_state`) counts complex modes, many of them (the paper takes 1024 or 4096);
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -87,19 +86,9 @@ class DLR(DiagonalLayer):
             * kernels.vandermonde(log_a, -1j * w, length)
         )
 
-    def forward(
-        self,
-        u: Tensor,
-        state: Tensor | None = None,
-        lengths: Sequence[int] | Tensor | None = None,
-        rate: float = 1.0,
-        return_state: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """As `ssm_lib.layers.base.SSMLayer.forward`, but output="prod" has no state."""
-        validate.flag("return_state", return_state)
-        if state is not None or return_state:
+    def _check_use(self, with_state: bool, with_lengths: bool, rate: float) -> None:
+        if with_state:
             self._weights(rate)  # says so if there is no recurrence
-        return super().forward(u, state, lengths, rate, return_state)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, output={self.output!r}"

@@ -13,7 +13,6 @@ N (`d_state`) counts complex modes without a conjugate partner: y = Re(...), no 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -142,21 +141,9 @@ class DSS(DiagonalLayer):
         both = [kernels.dss(A, w, dt, whole, self.variant)[..., :length] for w in W]
         return torch.stack(both)
 
-    def forward(
-        self,
-        u: Tensor,
-        state: Tensor | None = None,
-        lengths: Sequence[int] | Tensor | None = None,
-        rate: float = 1.0,
-        return_state: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """As `ssm_lib.layers.base.SSMLayer.forward`, but the softmax must know its length for states and lengths."""
-        validate.flag("return_state", return_state)
-        if self.variant == "softmax" and (
-            state is not None or lengths is not None or return_state
-        ):
-            self._normalized_length(rate)
-        return super().forward(u, state, lengths, rate, return_state)
+    def _check_use(self, with_state: bool, with_lengths: bool, rate: float) -> None:
+        if self.variant == "softmax" and (with_state or with_lengths):
+            self._normalized_length(rate)  # says so if there is none
 
     def extra_repr(self) -> str:
         settings = f"variant={self.variant!r}, init={self.init!r}, length={self.length}"

@@ -189,6 +189,40 @@ def test_basis_is_orthonormal_in_its_measure(measure):
     torch.testing.assert_close(gram, expected, rtol=0, atol=1e-3)
 
 
+def integrals(N, edges):
+    """Of the orthonormal Legendre polynomials on [0, 1], between neighbouring edges: (N, len(edges) - 1)."""
+    z = 2 * edges - 1
+    P = [torch.special.legendre_polynomial_p(z, n) for n in range(N + 1)]
+    F = [(z + 1) / 2] + [(P[n + 1] - P[n - 1]) / (2 * (2 * n + 1)) for n in range(1, N)]
+    return torch.stack([math.sqrt(2 * n + 1) * F[n] for n in range(N)]).diff(dim=1)
+
+
+@pytest.mark.parametrize("N", [1, 6, 64])
+def test_zoh_is_the_exact_projection_of_a_held_input(N):
+    """At every step, from the first on: against the integrals of the definition."""
+    u = torch.randn(3, 120, dtype=torch.float64)
+    c = hippo.project(u, "legs", N, method="zoh")
+    for k in (1, 2, 7, 120):
+        edges = torch.arange(k + 1, dtype=torch.float64) / k
+        torch.testing.assert_close(c[:, k - 1], u[:, :k] @ integrals(N, edges).T, rtol=0, atol=1e-10)
+
+
+def test_zoh_does_not_see_the_speed_of_the_input():
+    u = torch.randn(50, dtype=torch.float64)
+    c = hippo.project(u, "legs", 8, method="zoh")
+    slow = hippo.project(u.repeat_interleave(3), "legs", 8, method="zoh")
+    torch.testing.assert_close(slow[2::3], c, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("N", [4, 32])
+def test_zoh_without_the_factor_projects_onto_warped_polynomials(N):
+    """The same integrals, between the edges e^{-age}."""
+    u, dt = torch.randn(400, dtype=torch.float64), 0.05
+    c = hippo.project(u, "legs", N, dt=dt, method="zoh")[-1]
+    edges = torch.exp(-dt * torch.arange(400, -1, -1, dtype=torch.float64))
+    torch.testing.assert_close(c, integrals(N, edges) @ u, rtol=0, atol=1e-8)
+
+
 def signal(s):
     return torch.sin(2 * math.pi * 3 * s) + torch.sin(2 * math.pi * 7 * s)
 

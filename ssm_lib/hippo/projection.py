@@ -74,8 +74,8 @@ def project(
         is HiPPO-LegS proper, x'(t) = (A x + B u) / t over the whole past, whose update at step
         k = 1, 2, ... has no step size: stretching time changes nothing.
     method
-        ``"euler"``, ``"backward_euler"``, ``"bilinear"`` or ``"zoh"``. In the last one, step k runs from
-        time k to time k + 1.
+        ``"euler"``, ``"backward_euler"``, ``"bilinear"`` or ``"zoh"``. The last one is exact for an input
+        that is held over each step; without dt it steps in logarithmic time, by log(k / (k - 1)).
 
     Returns
     -------
@@ -97,12 +97,13 @@ def project(
     x = u.new_zeros(*u.shape[:-1], N)
     states = []
     for k, u_k in enumerate(u.unbind(-1), start=1):
-        if dt is None:
-            step = (
-                math.log((k + 1) / k) if method == "zoh" else 1 / k
-            )  # zoh is exact in log time
-        if dt is None or k == 1:
-            A_bar, B_bar = discretize.dense(A, B, step if dt is None else dt, method)
+        if dt is None and method == "zoh" and k == 1:  # an infinite step in log time
+            A_bar, B_bar = torch.zeros_like(A), -torch.linalg.solve(A, B)
+        elif dt is None:
+            step = math.log(k / (k - 1)) if method == "zoh" else 1 / k
+            A_bar, B_bar = discretize.dense(A, B, step, method)
+        elif k == 1:
+            A_bar, B_bar = discretize.dense(A, B, dt, method)
         x = x @ A_bar.T + u_k[..., None] * B_bar
         states.append(x)
     return torch.stack(states, dim=-2)

@@ -4,15 +4,11 @@ import base64
 import itertools
 import json
 import math
-import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 import torch
 import traitlets
-from conftest import find_browser
+from widget_tools import module, on_page
 
 from ssm_lib import discretize, hippo, kernels
 from ssm_lib.layers import s4d
@@ -23,22 +19,24 @@ CASES = list(itertools.product(s4d.INITS, (2, 4, 16, 64), (1e-3, 0.05, 1.0), s4d
 TOLERANCE = 1e-9  # relative to the largest entry; the book promises 1e-6
 
 
+NUMBERS = """cases.map(([init, N, dt, method, length]) => {
+  const lambdas = eigenvalues(init, N);
+  return {
+    re: lambdas.map((z) => z.re),
+    im: lambdas.map((z) => z.im),
+    b: lambdas.map((z) => z.b),
+    discrete: discretize(lambdas, dt, method).map((z) => [z.re, z.im]),
+    modes: modes(init, N, dt, method, length),
+    kernel: kernel(init, N, dt, method, length),
+    summary: summary(init, N, dt, method),
+  };
+})"""
+
+
 @pytest.fixture(scope="module")
-def browser_numbers(tmp_path_factory):
+def browser_numbers():
     """What the ES module computes for each case, run by node."""
-    node = shutil.which("node")
-    if node is None:
-        message = "node is not installed: the widget's numbers were not compared"
-        pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip(message)
-    # Named .mjs, node reads it as the browser does.
-    module = tmp_path_factory.mktemp("widget") / "kernel_explorer.mjs"
-    shutil.copy(KernelExplorer._esm._path, module)
-    script = Path(__file__).with_name("widget_numbers.mjs")
-    run = subprocess.run(
-        [node, script, module], input=json.dumps(CASES), capture_output=True, text=True, timeout=120
-    )
-    assert run.returncode == 0, run.stderr
-    return dict(zip(CASES, json.loads(run.stdout), strict=True))
+    return dict(zip(CASES, module(KernelExplorer)(NUMBERS, cases=CASES), strict=True))
 
 
 def system(init, N):
@@ -159,17 +157,17 @@ def test_settings_reach_the_browser():
     ("setting", "message"),
     [
         ({"init": "fout"}, r"expected any of \['legs', 'lin', 'inv', 'real'\], not the str 'fout'"),
-        ({"N": 7}, "N must be an even number from 2 to 64, got 7"),
-        ({"N": 0}, "N must be an even number from 2 to 64, got 0"),
-        ({"N": 66}, "N must be an even number from 2 to 64, got 66"),
+        ({"N": 7}, "N must be an integer from 2 to 64 in steps of 2, got 7"),
+        ({"N": 0}, "N must be an integer from 2 to 64 in steps of 2, got 0"),
+        ({"N": 66}, "N must be an integer from 2 to 64 in steps of 2, got 66"),
         ({"N": 4.5}, "expected an int, not the float 4.5"),
-        ({"dt": 0.0}, "dt must be a step from 0.001 to 1, got 0.0"),
-        ({"dt": -0.1}, "dt must be a step from 0.001 to 1, got -0.1"),
-        ({"dt": math.nan}, "dt must be a step from 0.001 to 1, got nan"),
+        ({"dt": 0.0}, "dt must be a number from 0.001 to 1, got 0.0"),
+        ({"dt": -0.1}, "dt must be a number from 0.001 to 1, got -0.1"),
+        ({"dt": math.nan}, "dt must be a number from 0.001 to 1, got nan"),
         ({"dt": "fast"}, "expected a float, not the str 'fast'"),
         ({"discretization": "euler"}, r"expected any of \['zoh', 'bilinear'\], not the str 'euler'"),
         ({"view": "both"}, "not the str 'both'"),
-        ({"length": 1}, "length must be from 2 to 1000 samples, got 1"),
+        ({"length": 1}, "length must be an integer from 2 to 1000, got 1"),
     ],
     ids=str,
 )
@@ -187,51 +185,11 @@ def test_unknown_setting():
         KernelExplorer(initialization="lin")
 
 
-# As anywidget does it: every widget imports the module anew, from a blob, and gets a model.
-START = """async ([source, css, settings]) => {
-  document.head.append(Object.assign(document.createElement("style"), {textContent: css}));
-  window.widgets = await Promise.all(settings.map(async (state) => {
-    const el = document.body.appendChild(document.createElement("div"));  // imports may finish in any order
-    const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
-    const {default: widget} = await import(url);
-    const listeners = [];
-    const model = {
-      get: (name) => state[name],
-      set(name, value) {
-        state[name] = value;
-        listeners.filter((l) => l[0] === `change:${name}`).forEach((l) => l[1]());
-      },
-      save_changes() { model.saved = {...state}; },
-      on: (event, call) => listeners.push([event, call]),
-      off: (event, call) => listeners.splice(listeners.findIndex((l) => l[0] === event && l[1] === call), 1),
-    };
-    return {model, el, listeners, dispose: widget.render({model, el})};
-  }));
-}"""
-
-
 @pytest.fixture
 def page():
     """A page with two widgets, S4D-Lin and S4D-LegS, and no Python behind them."""
-    path = find_browser()
-    if not path:
-        pytest.fail("REQUIRE_BROWSER=1, and there is no Chromium: apt install chromium, or set CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    names = ("init", "N", "dt", "discretization", "view", "length")
-    widgets = [KernelExplorer("lin", 16, 0.05), KernelExplorer("legs", 16, 0.05)]
-    settings = [{name: getattr(widget, name) for name in names} for widget in widgets]
-    state = widgets[0].get_state()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
-        page = browser.new_page(viewport={"width": 340, "height": 800})
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.set_content("<!doctype html><html lang='en'><body style='margin: 0'></body></html>")
-        page.evaluate(START, [state["_esm"], state["_css"], settings])
+    with on_page(KernelExplorer("lin", 16, 0.05), KernelExplorer("legs", 16, 0.05)) as page:
         yield page
-        browser.close()
-    assert not errors
 
 
 @pytest.mark.browser
@@ -264,9 +222,9 @@ def test_controls_move_their_own_widget_and_tell_python(page):
     page.keyboard.press("ArrowRight")
     assert changed()
     saved("discretization", "bilinear")
-    description = first.locator(".ke-plane desc").text_content()
+    description = first.locator(".sw-plane desc").text_content()
     first.locator("input[name=view][value=continuous]").check()
-    assert first.locator(".ke-plane desc").text_content() != description
+    assert first.locator(".sw-plane desc").text_content() != description
     assert second.locator(".kernel-curve").get_attribute("d") == other
     assert second.locator("input[name=discretization][value=zoh]").is_checked()
 
@@ -276,7 +234,7 @@ def test_widget_follows_python_and_stops_when_disposed(page):
     first = page.locator(".ssm-kernel-explorer").first
     page.evaluate("widgets[0].model.set('N', 64)")
     assert first.locator("input[name=N]").input_value() == "64"
-    readout = first.locator(".ke-readout").text_content()
+    readout = first.locator(".sw-readout").text_content()
     assert "1/e in 40 samples" in readout
     assert "4.87 rad per sample" in readout
     assert "Aliased" in readout

@@ -6,34 +6,22 @@ them equal to the library's. Python's part is the settings, their checks, and a 
 
 from __future__ import annotations
 
-import base64
-import io
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anywidget
 import torch
-import traitlets
 from torch import Tensor
 
 from ssm_lib import discretize
 from ssm_lib.layers import s4d
+from ssm_lib.widgets.base import STYLES, Choice, Integer, Number, Widget
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-N_MAX, DT_MIN, LENGTH_MAX = 64, 1e-3, 1000
 DRAWN = 5  # modes drawn: more are not legible
-STYLES = (  # Okabe-Ito colour, dash, marker: one for each drawn mode, as in kernel_explorer.css
-    ("#0072b2", "-", "o"),
-    ("#d55e00", (0, (5, 2)), "s"),
-    ("#00835f", (0, (2, 1.5)), "^"),
-    ("#b4538a", (0, (6, 2, 1.5, 2)), "D"),
-    ("#8a6a00", (0, (1, 1.5)), "v"),
-)
 
 
-class KernelExplorer(anywidget.AnyWidget):
+class KernelExplorer(Widget):
     """Explore the kernel of one S4D channel, K_l = 2 Re sum_n c_n b_bar_n a_bar_n^l with all c_n = 1.
 
     Parameters
@@ -50,62 +38,15 @@ class KernelExplorer(anywidget.AnyWidget):
         Which eigenvalues are drawn: ``"discrete"`` (unit circle) or ``"continuous"`` (left half-plane).
     length
         Number of samples drawn, 2 to 1000.
-
-    Each is a trait of the same name, in step with the widget's controls while Python runs.
-
-    Raises
-    ------
-    traitlets.TraitError
-        On a value outside what is named here, at construction or at assignment.
     """
 
-    _esm = Path(__file__).with_name("kernel_explorer.js")
-    _css = Path(__file__).with_name("kernel_explorer.css")
-
-    init = traitlets.Enum(s4d.INITS, "lin").tag(sync=True)
-    N = traitlets.Int(16).tag(sync=True)
-    dt = traitlets.Float(0.05).tag(sync=True)
-    discretization = traitlets.Enum(s4d.METHODS, "zoh").tag(sync=True)
-    view = traitlets.Enum(("discrete", "continuous"), "discrete").tag(sync=True)
-    length = traitlets.Int(200).tag(sync=True)
-
-    def __init__(
-        self,
-        init: str = "lin",
-        N: int = 16,
-        dt: float = 0.05,
-        discretization: str = "zoh",
-        view: str = "discrete",
-        length: int = 200,
-    ) -> None:
-        super().__init__(
-            init=init, N=N, dt=dt, discretization=discretization, view=view, length=length
-        )
-
-    @traitlets.validate("N")
-    def _check_N(self, proposal: dict[str, Any]) -> int:
-        N = proposal["value"]
-        if not 2 <= N <= N_MAX or N % 2:
-            raise traitlets.TraitError(
-                f"N must be an even number from 2 to {N_MAX}, got {N}"
-            )
-        return N
-
-    @traitlets.validate("dt")
-    def _check_dt(self, proposal: dict[str, Any]) -> float:
-        dt = proposal["value"]
-        if not DT_MIN <= dt <= 1:  # also refuses nan
-            raise traitlets.TraitError(f"dt must be a step from {DT_MIN} to 1, got {dt}")
-        return dt
-
-    @traitlets.validate("length")
-    def _check_length(self, proposal: dict[str, Any]) -> int:
-        length = proposal["value"]
-        if not 2 <= length <= LENGTH_MAX:
-            raise traitlets.TraitError(
-                f"length must be from 2 to {LENGTH_MAX} samples, got {length}"
-            )
-        return length
+    init = Choice("lin", s4d.INITS)
+    N = Integer(16, 2, 64, step=2)
+    dt = Number(0.05, 1e-3, 1, step=0.02, log=True)
+    discretization = Choice("zoh", s4d.METHODS)
+    view = Choice("discrete", ("discrete", "continuous"))
+    length = Integer(200, 2, 1000)
+    in_repr = ("init", "N", "dt", "discretization")
 
     def modes(self) -> Tensor:
         """The modes 2 Re(c_n b_bar_n a_bar_n^l), (N/2, L) float64; (N, L) for init="real".
@@ -180,17 +121,3 @@ class KernelExplorer(anywidget.AnyWidget):
         A, B = s4d.initial_eigenvalues(self.init, self.N)
         order = A.imag.argsort() if A.is_complex() else torch.arange(len(A))
         return A[order], B[order]
-
-    def __repr__(self) -> str:
-        shown = ("init", "N", "dt", "discretization")
-        return f"KernelExplorer({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle = super()._repr_mimebundle_(
-            **kwargs
-        )  # text/plain (the repr above) and the widget's view
-        assert bundle is not None  # only a widget without a view has none
-        data, metadata = bundle
-        png = io.BytesIO()
-        self.figure().savefig(png, format="png", dpi=110, metadata={"Software": None})
-        return {**data, "image/png": base64.b64encode(png.getvalue()).decode()}, metadata

@@ -1,0 +1,146 @@
+"""For the tests of widgets: their numbers, run by node, and their controls, moved in a browser."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import find_browser
+
+SCRIPT = """
+import {readFileSync} from "node:fs";
+import * as own from %s;
+const {expression, values} = JSON.parse(readFileSync(0, "utf8"));
+const names = {...own, ...values};
+delete names.default;
+const result = new Function(...Object.keys(names), `return (${expression})`)(...Object.values(names));
+process.stdout.write(JSON.stringify(result, (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value));
+"""
+
+
+def module(widget_class):
+    """The widget's ES module in node: a function of a JavaScript expression and of values by name.
+
+    >>> module(KernelExplorer)("kernel(init, 16, 0.05, 'zoh', 4)", init="lin")
+    [...]
+
+    The expression may use all that `base.js` and the widget's own file export. Its value comes back as JSON does:
+    typed arrays as lists, NaN and Infinity as None.
+    """
+    node = shutil.which("node")
+    if node is None:
+        message = "node is not installed: the widget's numbers were not compared"
+        pytest.fail(message) if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip(message)
+
+    def evaluate(expression, **values):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "widget.mjs")  # named .mjs, node reads it as the browser does
+            source.write_text(str(widget_class._esm), "utf-8")
+            script = Path(folder, "script.mjs")
+            script.write_text(SCRIPT % json.dumps(source.as_uri()), "utf-8")
+            words = json.dumps({"expression": expression, "values": values})
+            run = subprocess.run([node, script], input=words, capture_output=True, text=True, timeout=120)
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    return evaluate
+
+
+# As anywidget does it: every widget imports the module anew, from a blob, and gets a model.
+START = """async (given) => {
+  window.widgets = await Promise.all(given.map(async ({esm, css, state}) => {
+    document.head.append(Object.assign(document.createElement("style"), {textContent: css}));
+    const el = document.body.appendChild(document.createElement("div"));  // imports may finish in any order
+    const url = URL.createObjectURL(new Blob([esm], {type: "text/javascript"}));
+    const {default: widget} = await import(url);
+    const listeners = [];
+    const model = {
+      get: (name) => state[name],
+      set(name, value) {
+        state[name] = value;
+        listeners.filter((l) => l[0] === `change:${name}`).forEach((l) => l[1]());
+      },
+      save_changes() { model.saved = {...state}; },
+      on: (event, call) => listeners.push([event, call]),
+      off: (event, call) => listeners.splice(listeners.findIndex((l) => l[0] === event && l[1] === call), 1),
+    };
+    return {model, el, listeners, dispose: widget.render({model, el})};
+  }));
+}"""
+
+
+@contextmanager
+def on_page(*widgets, width=340, **options):
+    """A page with these widgets and no Python behind them; nothing may be thrown there.
+
+    `window.widgets` holds each one's `model`, `el` and `dispose`; `model.saved` is what Python would have got.
+    """
+    path = find_browser()
+    if not path:
+        pytest.fail("REQUIRE_BROWSER=1, and there is no Chromium: apt install chromium, or set CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    given = [
+        {"esm": w._esm, "css": w._css, "state": {name: getattr(w, name) for name in w.settings}}
+        for w in widgets
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        page = browser.new_page(viewport={"width": width, "height": 800}, **options)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.set_content(
+            "<!doctype html><html lang='en'><meta name='viewport' content='width=device-width'>"
+            "<title>Widgets</title><body style='margin: 0'></body></html>"
+        )
+        page.evaluate(START, given)
+        yield page
+        browser.close()
+    assert not errors
+
+
+def drawing(root):
+    """What a widget draws: the shapes of its charts, without texts and without the points that one drags."""
+    return root.locator(".sw-chart").evaluate_all(
+        """charts => charts.flatMap(c => [...c.querySelectorAll('path, circle, rect')])
+        .filter(e => !e.closest('.sw-handle')).map(e => [...e.attributes].map(a => a.value).join(' '))"""
+    )
+
+
+def by_keyboard(page, root):
+    """Move every control and every point of a widget with the keyboard alone; return the idle ones.
+
+    A control is idle if nothing that the widget draws follows it. Afterwards each is where it was.
+    """
+    idle = []
+    controls = root.locator(
+        "input[type=range], select, fieldset input:checked, input[type=checkbox], .sw-handle"
+    )
+    for i in range(controls.count()):
+        control = controls.nth(i)
+        name = control.evaluate("c => c.name ?? c.getAttribute('aria-label')")
+        kind = control.evaluate("c => c.type ?? 'point'")
+        before = drawing(root)
+        control.focus()
+        moved = False
+        for key in {"checkbox": ["Space"], "point": ["ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"]}.get(
+            kind, ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]
+        ):
+            page.keyboard.press(key)
+            moved = moved or _follows(page, root, before)
+        if not moved:
+            idle.append(f"{kind} {name}")
+    return idle
+
+
+def _follows(page, root, before, wait=300):
+    """Whether the drawing differs from `before`, now or shortly: the page may handle a key after the call."""
+    if drawing(root) != before:
+        return True
+    page.wait_for_timeout(wait)
+    return drawing(root) != before

@@ -126,34 +126,59 @@ class Block(nn.Module):
         self.mix = nn.Linear(layer.d_model, 2 * layer.d_model)
 
     def forward(
-        self, x: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
-    ) -> Tensor:
+        self,
+        x: Tensor,
+        lengths: Sequence[int] | Tensor | None = None,
+        rate: float = 1.0,
+        state: Tensor | None = None,
+        return_state: bool = False,
+        dt: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Apply the block to whole sequences.
 
         Parameters
         ----------
         x : Tensor (B, L, H)
-        lengths, rate
-            As `ssm_lib.layers.base.SSMLayer.forward`.
+        lengths, rate, state, return_state
+            As `ssm_lib.layers.base.SSMLayer.forward`. In training mode each chunk draws its own
+            dropout mask, and batch norm takes the statistics of the chunk.
+        dt : Tensor (B, L), optional
+            As `ssm_lib.layers.S5.forward`, for a layer that takes it.
 
         Returns
         -------
-        Tensor (B, L, H); what it holds beyond the lengths has no meaning.
+        Tensor (B, L, H), or (it, state); what it holds beyond the lengths has no meaning.
 
         Raises
         ------
         TypeError, ValueError
-            As `ssm_lib.layers.base.SSMLayer.forward`.
+            As `ssm_lib.layers.base.SSMLayer.forward`; ValueError on a dt for a layer that takes none.
         """
         keep = None if lengths is None else keep_mask(lengths, x)
         z = normalize(self.norm, x, keep) if self.prenorm else x
-        x = x + self._mix(self.layer(z, lengths=lengths, rate=rate))
-        return x if self.prenorm else normalize(self.norm, x, keep)
+        sequence = {"lengths": lengths, "state": state, "return_state": return_state}
+        out = self.layer(z, rate=rate, **sequence, **self._intervals(dt))
+        y, last = out if return_state else (out, None)
+        x = x + self._mix(y)
+        x = x if self.prenorm else normalize(self.norm, x, keep)
+        return x if last is None else (x, last)
 
     def step(
-        self, x_t: Tensor, state: Tensor | None, rate: float = 1.0
+        self,
+        x_t: Tensor,
+        state: Tensor | None,
+        rate: float = 1.0,
+        dt: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Apply the block to one input of each sequence: (B, H), state -> (B, H), state.
+
+        Parameters
+        ----------
+        x_t : Tensor (B, H)
+        state, rate
+            As `ssm_lib.layers.base.SSMLayer.step`.
+        dt : Tensor (B,), optional
+            One column of the dt of `forward`.
 
         Raises
         ------
@@ -168,9 +193,19 @@ class Block(nn.Module):
                 "dropout and batch norm run step by step in eval mode only; call eval() first"
             )
         z = self.norm(x_t) if self.prenorm else x_t
-        y, state = self.layer.step(z, state, rate)
+        y, state = self.layer.step(z, state, rate, **self._intervals(dt))
         x_t = x_t + self._mix(y[:, None])[:, 0]
         return x_t if self.prenorm else self.norm(x_t), state
+
+    def _intervals(self, dt: Tensor | None) -> dict[str, Tensor]:
+        if dt is None:
+            return {}
+        if not self.layer.per_step_dt:
+            raise ValueError(
+                f"{type(self.layer).__name__} has one dt for the whole sequence and takes no dt per "
+                "step; use rate, or layer='s5'"
+            )
+        return {"dt": dt}
 
     def _mix(self, y: Tensor) -> Tensor:
         y = F.gelu(y).transpose(1, 2)  # (B, H, L): Dropout1d drops whole channels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -121,27 +120,42 @@ class SequenceModel(nn.Module):
         ValueError, TypeError
             On a key that is no argument of the constructor, and as the constructor.
         """
-        return cls(**known_arguments(cls, config))
+        return cls(**validate.known_arguments(cls, config))
 
     def forward(
-        self, u: Tensor, lengths: Sequence[int] | Tensor | None = None, rate: float = 1.0
-    ) -> Tensor:
-        """Apply the model to whole sequences.
+        self,
+        u: Tensor,
+        lengths: Sequence[int] | Tensor | None = None,
+        rate: float = 1.0,
+        state: Sequence[Tensor] | None = None,
+        return_state: bool = False,
+        dt: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """Apply the model to whole sequences, or to a chunk of them that goes on from a state.
 
         Parameters
         ----------
         u : Tensor (B, L, d_input); with a vocabulary, ints (B, L) in 0 .. vocabulary - 1.
         lengths, rate
             As `ssm_lib.layers.base.SSMLayer.forward`. What padded steps hold does not matter.
+        state
+            What an earlier call, of `forward` or `step`, returned for what came before; None at the
+            start of the sequences.
+        return_state
+            Return also the state after the last input of each sequence, for `forward` or `step`.
+        dt : Tensor (B, L), optional
+            As `ssm_lib.layers.S5.forward`, for a model of such layers.
 
         Returns
         -------
-        Tensor (B, d_output), or (B, L, d_output) without pooling, zero at padded steps.
+        Tensor (B, d_output), or (B, L, d_output) without pooling, zero at padded steps; or (it, state).
+        With mean pooling and a state, the mean is over all that was read so far.
 
         Raises
         ------
         TypeError, ValueError
-            As `ssm_lib.layers.base.SSMLayer.forward`; on tokens out of range (looked up on CPU only).
+            As `ssm_lib.layers.base.SSMLayer.forward`; on tokens out of range (looked up on CPU only); on
+            a state that is not what `initial_state` describes; on a dt for layers that take none.
         """
         self.encoder.check("u", u, "B L")
         keep = None if lengths is None else keep_mask(lengths, u)  # (B, L)
@@ -149,12 +163,27 @@ class SequenceModel(nn.Module):
             u = torch.where(keep if u.ndim == 2 else keep[..., None], u, 0)
             lengths = keep.sum(1)
         x = self.encoder(u)  # (B, L, H)
-        for block in self.blocks:
-            x = block(x, lengths, rate)
-        y = self.decoder(self._pool(normalize(self.norm, x, keep), keep))
+        new: list[Tensor] = []
+        before = self._check_state(state, len(u))
+        for i, block in enumerate(self._blocks()):
+            block_state = None if before is None else before[i]
+            out = block(x, lengths, rate, block_state, return_state, dt)
+            x, last = out if return_state else (out, None)
+            if last is not None:
+                new.append(last)
+        x = normalize(self.norm, x, keep)
+        if self.pooling == "mean":
+            total, count = _sum(x, keep)
+            if before is not None:
+                total, count = before[-2] + total, before[-1] + count
+            new += [total, count]
+            x = (total / count[:, None]).to(x.dtype)
+        elif self.pooling == "last":
+            x = x[:, -1] if keep is None else x[torch.arange(len(x)), keep.sum(1) - 1]
+        y = self.decoder(x)
         if self.pooling == "none" and keep is not None:
             y = torch.where(keep[..., None], y, 0)
-        return y
+        return (y, new) if return_state else y
 
     def initial_state(self, batch: int) -> list[Tensor]:
         """What `step` starts from: one state per block; with mean pooling also a sum and a count.
@@ -171,7 +200,11 @@ class SequenceModel(nn.Module):
         return [*blocks, total, total.new_zeros(batch)]
 
     def step(
-        self, u_t: Tensor, state: Sequence[Tensor] | None, rate: float = 1.0
+        self,
+        u_t: Tensor,
+        state: Sequence[Tensor] | None,
+        rate: float = 1.0,
+        dt: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Apply the model to one input of each sequence.
 
@@ -182,6 +215,8 @@ class SequenceModel(nn.Module):
             What the last call returned; None at the start of the sequences.
         rate
             As in `forward`.
+        dt : Tensor (B,), optional
+            One column of the dt of `forward`.
 
         Returns
         -------
@@ -196,50 +231,54 @@ class SequenceModel(nn.Module):
             As `ssm_lib.blocks.Block.step`, in training mode.
         """
         self.encoder.check("u_t", u_t, "B")
-        zero = self.initial_state(len(u_t))
-        state = zero if state is None else state
-        if len(state) != len(zero):
-            raise ValueError(
-                f"state must be a list of {len(zero)} tensors, got {len(state)}"
-            )
+        before = self._check_state(state, len(u_t))
+        if before is None:
+            before = self.initial_state(len(u_t))
         x = self.encoder(u_t)  # (B, H)
         new: list[Tensor] = []
-        for block, block_state in zip(self._blocks(), state):
-            x, block_state = block.step(x, block_state, rate)
+        for block, block_state in zip(self._blocks(), before):
+            x, block_state = block.step(x, block_state, rate, dt)
             new.append(block_state)
         x = self.norm(x)
         if self.pooling == "mean":
-            total, count = state[-2] + x, state[-1] + 1
+            total, count = before[-2] + x, before[-1] + 1
             new += [total, count]
             x = (total / count[:, None]).to(x.dtype)
         return self.decoder(x), new
 
-    def _pool(self, x: Tensor, keep: Tensor | None) -> Tensor:
-        """(B, L, H) -> (B, H), over the steps that are kept; unchanged without pooling."""
-        if self.pooling == "none":
-            return x
-        if self.pooling == "last":
-            if keep is None:
-                return x[:, -1]
-            last = keep.sum(1) - 1  # (B,)
-            return x[torch.arange(len(x), device=x.device), last]
-        if keep is None:
-            return x.mean(1)
-        wide = torch.promote_types(x.dtype, torch.float32)  # a long sum overflows float16
-        total = torch.where(keep[..., None], x, 0).sum(1, dtype=wide)
-        return (total / keep.sum(1, keepdim=True)).to(x.dtype)
+    def _check_state(
+        self, state: Sequence[Tensor] | None, batch: int
+    ) -> list[Tensor] | None:
+        """The list of states of a batch; the layers check those of the blocks."""
+        if state is None:
+            return None
+        if isinstance(state, Tensor) or not isinstance(state, Sequence):
+            raise TypeError(
+                f"state must be a list of tensors or None, got {type(state).__name__}"
+            )
+        zero = self.initial_state(batch)
+        if len(state) != len(zero):
+            raise ValueError(
+                f"state must be a list of {len(zero)} tensors, got {len(state)}"
+            )
+        for x, z in zip(state[len(self.blocks) :], zero[len(self.blocks) :]):
+            if not isinstance(x, Tensor) or x.shape != z.shape:
+                got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+                raise ValueError(
+                    f"the state's sum and count must have the shapes {tuple(zero[-2].shape)} and "
+                    f"{tuple(zero[-1].shape)}, got {got} for {tuple(z.shape)}"
+                )
+        return list(state)
 
     def _blocks(self) -> list[Block]:
         return cast("list[Block]", list(self.blocks))
 
 
-def known_arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config as a dict; TypeError or ValueError if its keys are no arguments of the class."""
-    if not isinstance(config, Mapping):
-        raise TypeError(f"config must be a dict, got {type(config).__name__}")
-    known = list(inspect.signature(cls).parameters)
-    if unknown := sorted(set(config) - set(known)):
-        raise ValueError(
-            f"unknown {unknown} in the config of {cls.__name__}; known: {known}"
-        )
-    return dict(config)
+def _sum(x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Sum over the steps that are kept, (B, L, H) -> (B, H), and their number (B,); float32 at least."""
+    wide = torch.promote_types(x.dtype, torch.float32)  # a long sum overflows float16
+    if keep is None:
+        total = x.sum(1, dtype=wide)
+        return total, total.new_full((len(x),), x.shape[1])
+    total = torch.where(keep[..., None], x, 0).sum(1, dtype=wide)
+    return total, keep.sum(1).to(wide)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib import validate
-from ssm_lib.models import SequenceModel, known_arguments
+from ssm_lib.models import SequenceModel
 
 
 class RetrievalModel(nn.Module):
@@ -51,7 +51,7 @@ class RetrievalModel(nn.Module):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> RetrievalModel:
         """As `SequenceModel.from_config`."""
-        arguments = known_arguments(cls, config)
+        arguments = validate.known_arguments(cls, config)
         if "encoder" in arguments:
             arguments["encoder"] = SequenceModel.from_config(arguments["encoder"])
         return cls(**arguments)

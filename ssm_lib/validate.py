@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -180,3 +182,15 @@ def finite(name: str, x: Tensor) -> None:
         raise ValueError(
             f"parameter {name} {tuple(x.shape)} holds {bad} values that are NaN or infinite"
         )
+
+
+def known_arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as a dict; TypeError or ValueError if its keys are no arguments of the class."""
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config must be a dict, got {type(config).__name__}")
+    known = list(inspect.signature(cls).parameters)
+    if unknown := sorted(set(config) - set(known)):
+        raise ValueError(
+            f"unknown {unknown} in the config of {cls.__name__}; known: {known}"
+        )
+    return dict(config)

@@ -52,6 +52,62 @@ def test_step_by_step_equals_at_once(pooling, norm, prenorm, tokens):
     assert all(s is not t for s, t in zip(given, state))
 
 
+@pytest.mark.parametrize("pooling", ["mean", "last", "none"])
+@pytest.mark.parametrize(("norm", "prenorm"), NORMS)
+@pytest.mark.parametrize("tokens", [False, True])
+def test_chunks_and_steps_go_on_from_a_state(pooling, norm, prenorm, tokens):
+    """Read a ragged batch, then a chunk, then step by step: as if all had come at once."""
+    encoder = {"d_input": None, "vocabulary": 7} if tokens else {}
+    net = settle(model(pooling, norm=norm, prenorm=prenorm, **encoder))
+    u, lengths = inputs(net), [9, 1, 4]
+    first, state = net(u[:, :9], lengths=lengths, rate=1.5, return_state=True)
+    chunk, state = net(u[:, 9:15], rate=1.5, state=state, return_state=True)
+    last, _ = net.step(u[:, 15], state, rate=1.5)
+    for i, L in enumerate(lengths):
+        alone = torch.cat([u[i : i + 1, :L], u[i : i + 1, 9:16]], dim=1)
+        whole = net(alone, rate=1.5)[0]
+        torch.testing.assert_close(last[i], whole[-1] if pooling == "none" else whole)
+        until = net(alone[:, :-1], rate=1.5)[0]
+        torch.testing.assert_close(chunk[i], until[-6:] if pooling == "none" else until)
+        start = net(alone[:, :L], rate=1.5)[0]
+        torch.testing.assert_close(first[i, :L] if pooling == "none" else first[i], start)
+
+
+def test_intervals_of_each_step_reach_the_layers():
+    net = model("none", layer="s5", layer_args={"d_state": 8})
+    u, dt = inputs(net), 0.5 + torch.rand(3, 20, dtype=torch.float64)
+    y, state = net(u, dt=dt, lengths=[20, 3, 7], return_state=True)
+    out, _ = net.step(u[:, 19], net(u[:, :19], dt=dt[:, :19], return_state=True)[1], dt=dt[:, 19])
+    torch.testing.assert_close(out[0], y[0, 19])
+    torch.testing.assert_close(y[1, :3], net(u[1:2, :3], dt=dt[1:2, :3])[0, :])
+    torch.testing.assert_close(net(u, dt=torch.full_like(dt, 2.0)), net(u, rate=2.0))
+    assert not torch.allclose(net(u, dt=dt), net(u))
+    for call in (lambda: model()(u, dt=dt), lambda: model().step(u[:, 0], None, dt=dt[:, 0])):
+        with pytest.raises(ValueError, match="S4D has one dt for the whole sequence .* layer='s5'"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        ([], ValueError, "list of 4 tensors, got 0"),
+        (torch.zeros(4), TypeError, "list of tensors or None, got Tensor"),
+        (3, TypeError, "list of tensors or None, got int"),
+        ("wide", ValueError, r"shapes \(3, 6\) and \(3,\), got \(3, 7\) for \(3, 6\)"),
+        ("none", ValueError, "got NoneType"),
+    ],
+)
+def test_a_state_that_is_none_is_named(state, error, message):
+    net = model()
+    u = inputs(net)
+    if isinstance(state, str):
+        given, zero = state, net.initial_state(3)
+        state = [*zero[:2], torch.zeros(3, 7) if given == "wide" else None, zero[3]]
+    for call in (lambda: net(u, state=state), lambda: net.step(u[:, 0], state)):
+        with pytest.raises(error, match=message):
+            call()
+
+
 def test_a_state_may_be_cut_out_of_a_batch():
     net = model()
     u = inputs(net)

@@ -30,6 +30,8 @@ class SSMLayer(nn.Module):
 
     # Names of the parameters that shape the kernel (Lambda, dt, B): trained slowly, never decayed.
     slow_parameters: tuple[str, ...] = ("log_neg_re", "imag", "log_dt", "B")
+    # Whether `forward` and `step` take dt, an interval for each step.
+    per_step_dt: bool = False
 
     def __init__(self, d_model: int, d_state: int, bidirectional: bool) -> None:
         super().__init__()

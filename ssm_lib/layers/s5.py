@@ -67,6 +67,7 @@ class S5(SSMLayer):
     """
 
     slow_parameters = ("Lambda_re", "Lambda_im", "log_dt", "B")
+    per_step_dt = True
 
     def __init__(
         self,

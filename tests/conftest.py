@@ -39,7 +39,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "no Chromium found" in str(r.longrepr)]
+    absent = terminalreporter.stats.get("skipped", [])
+    if without := sum(NO_GPU in str(r.longrepr) for r in absent):
+        terminalreporter.section("GPU tests left out")
+        terminalreporter.line(f"{without} tests would run again on a GPU: {NO_GPU}.")
+    skipped = [r for r in absent if "no Chromium found" in str(r.longrepr)]
     if skipped:
         terminalreporter.section("browser tests left out")
         terminalreporter.line(
@@ -47,6 +51,19 @@ def pytest_terminal_summary(terminalreporter):
             "Install one (Debian, Ubuntu: apt install chromium) or name it with CHROMIUM=/path/to/browser; "
             "REQUIRE_BROWSER=1 makes a missing browser a failure."
         )
+
+
+NO_GPU = "no GPU that CUDA finds"
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_GPU)),
+]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request) -> torch.device:
+    """The CPU, and the GPU where there is one."""
+    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")

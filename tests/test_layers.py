@@ -4,7 +4,9 @@ A new model needs its variants in VARIANTS, and a line in test_what_each_layer_c
 or no state. What a paper says of its own model is tested in a file of that model.
 """
 
+import contextlib
 import copy
+import functools
 import pickle
 
 import pytest
@@ -46,10 +48,19 @@ def name(variant):
     return "-".join([variant[0], *settings])
 
 
+DEVICE = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _on_each_device(device, monkeypatch):
+    """Every test of this file runs on the CPU, and once more on a GPU where there is one."""
+    monkeypatch.setitem(globals(), "DEVICE", device)
+
+
 def make(variant, dtype=torch.float64, **more):
     key, arguments = variant
     torch.manual_seed(0)
-    return LAYERS[key](H, N, **arguments, **more).to(dtype)
+    return LAYERS[key](H, N, **arguments, **more).to(DEVICE, dtype)
 
 
 def able(variant, use):
@@ -71,7 +82,8 @@ def each(variants):
 
 
 def signal(L, dtype=torch.float64, batch=2):
-    return torch.randn(batch, L, H, generator=torch.Generator().manual_seed(L), dtype=torch.float64).to(dtype)
+    seeded = torch.Generator().manual_seed(L)
+    return torch.randn(batch, L, H, generator=seeded, dtype=torch.float64).to(DEVICE, dtype)
 
 
 def gap(x, y):
@@ -174,7 +186,9 @@ def test_causality_linearity_and_shift(variant):
     y, z = layer(u), layer(v)
     assert gap(z[:, :40], y[:, :40]) < 1e-10
     assert gap(layer(2 * u - 3 * v), 2 * y - 3 * z) < 1e-10
-    late = torch.cat([torch.zeros(2, 5, H, dtype=u.dtype), u], 1)
+    if variant not in KERNELS:  # a scan takes up one step after the other; an FFT mixes the rounding of all
+        assert torch.equal(z[:, :40], y[:, :40])
+    late = torch.cat([u.new_zeros(2, 5, H), u], 1)
     assert gap(layer(late)[:, 5:], y) < 1e-10
 
 
@@ -195,12 +209,12 @@ def test_coarser_sampling_of_a_held_input(variant):
 @each(STATES)
 def test_a_million_steps_stay_bounded(variant):
     layer, state, ends = make(variant, torch.float32), None, []
-    u = torch.ones(1, 16384, H)
+    u = torch.ones(1, 16384, H, device=DEVICE)
     with torch.no_grad():
         for _ in range(64):  # 1,048,576 steps in chunks
             y, state = layer(u, state=state, return_state=True)
             ends.append(y[:, -1])
-        whole = layer(torch.ones(1, 65536, H))[:, -1]
+        whole = layer(u.expand(4, -1, -1).reshape(1, 65536, H))[:, -1]
     assert gap(ends[3], whole) < 1e-3
     assert gap(ends[-1], ends[31]) < 1e-3
 
@@ -262,7 +276,7 @@ def test_copies_give_the_same_numbers(variant, tmp_path):
         torch.load(tmp_path / "layer.pt", weights_only=True),
         safetensors.torch.load_file(tmp_path / "layer.safetensors"),
     ):
-        other = LAYERS[variant[0]](H, N, **variant[1]).double()
+        other = LAYERS[variant[0]](H, N, **variant[1]).to(u)
         other.load_state_dict(read)
         assert torch.equal(other(u), y)
 
@@ -285,7 +299,7 @@ def test_a_fused_optimizer_moves_every_parameter(variant):
 def test_autocast_keeps_the_layer_in_float32(variant, dtype):
     layer, u = make(variant, torch.float32), signal(100, torch.float32)
     plain = layer(u)
-    with torch.autocast("cpu", dtype=dtype):
+    with torch.autocast(DEVICE.type, dtype=dtype):
         assert torch.equal(layer(u), plain)
         half = layer(u.to(dtype))
     assert half.dtype == dtype
@@ -313,13 +327,14 @@ def test_any_size_type_and_stride(variant, data):
     dtype = data.draw(st.sampled_from([torch.float32, torch.float64]), "dtype")
     half = data.draw(st.sampled_from([None, torch.float16, torch.bfloat16]), "half")
     torch.manual_seed(0)
-    layer = LAYERS[key](width, modes, **arguments).to(dtype)
+    layer = LAYERS[key](width, modes, **arguments).to(DEVICE, dtype)
+    random = functools.partial(torch.randn, device=DEVICE, dtype=half or dtype)
     views = {
-        "expanded": lambda: torch.randn(1, L, 1).expand(B, L, width),
-        "transposed": lambda: torch.randn(width, L, B).transpose(0, 2),
-        "every second": lambda: torch.randn(B, 2 * L, 2 * width)[:, ::2, ::2],
+        "expanded": lambda: random(1, L, 1).expand(B, L, width),
+        "transposed": lambda: random(width, L, B).transpose(0, 2),
+        "every second": lambda: random(B, 2 * L, 2 * width)[:, ::2, ::2],
     }
-    view = views[data.draw(st.sampled_from(list(views)), "view")]().to(half or dtype)
+    view = views[data.draw(st.sampled_from(list(views)), "view")]()
     y = layer(view)
     assert y.shape == (B, L, width)
     assert y.dtype == view.dtype
@@ -333,7 +348,7 @@ def test_any_size_type_and_stride(variant, data):
         assert state.shape == last.shape == layer.initial_state(B).shape
 
 
-@each(FIRST)
+@each(VARIANTS)
 def test_compiled_equals_eager(variant):
     layer, u = make(variant), signal(16)
     keywords = {}
@@ -365,6 +380,26 @@ def test_step_is_exported(variant):
     exported = torch.export.export(Step(layer), (u[:, 0], state)).module()
     for a, b in zip(exported(u[:, 1], state), layer.step(u[:, 1], state), strict=True):
         assert gap(a, b) < 1e-12
+
+
+@each(VARIANTS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_the_layer_follows_its_device_and_never_waits_for_it(variant, bidirectional, monkeypatch):
+    """A meta tensor has a device of its own and no values: a tensor left behind, or a look at a value, fails."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # knows no meta device
+    layer = make(variant, torch.float32, bidirectional=bidirectional).to("meta")
+    u = torch.empty(2, 40, H, device="meta", requires_grad=True)
+    results = [layer(u, rate=2.0), layer(u, lengths=torch.empty(2, dtype=torch.int64, device="meta"))]
+    if variant in KERNELS:
+        results.append(layer.kernel(40))
+    if variant in STATES and not bidirectional:
+        y, state = layer(u, return_state=True)
+        results += [y, state, layer(u, state=state), *layer.step(u[:, 0], state)]
+    if layer.per_step_dt:
+        results.append(layer(u, dt=torch.empty(2, 40, device="meta")))
+    for result in results:
+        assert result.device.type == "meta"
+        torch.autograd.grad(result.sum(), list(layer.parameters()), allow_unused=True, retain_graph=True)
 
 
 U = torch.ones(2, 5, H)
@@ -403,7 +438,7 @@ BAD = [
 @pytest.mark.parametrize(("call", "error", "message"), BAD)
 def test_bad_input_is_named(variant, call, error, message):
     with pytest.raises(error, match=message):
-        call(make(variant, torch.float32))
+        call(make(variant, torch.float32).cpu())
 
 
 @each(KERNELS)

@@ -234,6 +234,20 @@ def test_gradients_through_everything(variant):
     assert torch.autograd.gradcheck(apply, inputs)
 
 
+@each(VARIANTS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_gradients_of_padded_sequences(variant, bidirectional):
+    layer = make(variant, bidirectional=bidirectional)
+    names, parameters = zip(*layer.named_parameters(), strict=True)
+    inputs = [x.detach().clone().requires_grad_() for x in (signal(5), *parameters)]
+
+    def apply(u, *values):
+        weights = dict(zip(names, values, strict=True))
+        return torch.func.functional_call(layer, weights, (u,), {"lengths": [5, 2]})
+
+    assert torch.autograd.gradcheck(apply, inputs)
+
+
 @each(STATES)
 def test_step_has_the_gradients_of_the_convolution(variant):
     layer, u = make(variant), signal(6)

@@ -103,3 +103,19 @@ def test_a_state_is_the_sum_over_the_past():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("method", "first"),
+    [
+        ("bilinear", [0.2451992041, 0.1945812428, 0.1537414317, 0.1208471745, 0.0944042884, 0.0731949782]),
+        ("zoh", [0.2443037005, 0.1940204314, 0.1534228073, 0.1207007967, 0.0943776402, 0.0732489473]),
+    ],
+)
+def test_kernel_of_two_states_matches_golden_numbers(method, first):
+    """LegS, N = 2, step 0.1, C = 1."""
+    A, B = hippo.transition("legs", 2)
+    K = kernels.krylov(*discretize.dense(A, B, 0.1, method), torch.ones_like(B), 101)
+    torch.testing.assert_close(K[:6], torch.tensor(first, dtype=torch.float64), rtol=0, atol=6e-11)
+    if method == "bilinear":
+        assert float(K[100]) == pytest.approx(-3.13833e-6, abs=5e-12)

@@ -288,3 +288,13 @@ def test_phases_and_order_do_not_depend_on_the_eigensolver():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("N", "largest", "smallest"),
+    [(16, 80.9661, 0.3520), (32, 325.4263, 0.3011), (64, 1303.27, 0.2639), (128, 5214.6656, 0.2352)],
+)
+def test_extreme_eigenvalues_match_golden_numbers(N, largest, smallest):
+    imag = hippo.nplr("legs", N)[0].imag
+    assert float(imag[-1]) == pytest.approx(largest, abs=0.005)
+    assert float(imag[0]) == pytest.approx(smallest, abs=5e-5)

@@ -5,10 +5,10 @@ import http.server
 import json
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from conftest import HTML, ROOT, find_browser
+from widget_tools import by_keyboard, by_mouse, drawing, idle
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +30,8 @@ PHONE_PAGES = PAGES + sorted(
     p.relative_to(HTML).with_suffix("").as_posix() for p in HTML.glob("_modules/**/*.html")
 )
 TOUR = "notebooks/00_tour"
+VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_PAGES = [name for name in PAGES if VIEW in (HTML / f"{name}.html").read_text("utf-8")]
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +91,8 @@ def visit(chromium, address):
         page.on("requestfailed", lambda r: trouble.append(f"failed: {r.url}"))
         page.on("response", lambda r: trouble.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
         page.goto(f"{base}/{name}.html", wait_until="load")
-        if page.locator("script[type='application/vnd.jupyter.widget-view+json']").count():
-            page.wait_for_selector("input[type=range]")
+        if views := page.locator(f"script[type='{VIEW}']").count():
+            page.wait_for_function(f"document.querySelectorAll('.ssm-widget').length === {views}")
         if page.locator(".math").count():
             page.evaluate("MathJax.startup.promise.then(() => null)")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
@@ -156,26 +158,23 @@ def test_search_finds_s4d(visit, html, from_disk):
     page.wait_for_selector("#search-results li a[href*='00_tour']")
 
 
-def drawing(page) -> SimpleNamespace:
-    """The curves of the first widget, and its slider for the step."""
-    slider = page.locator(".cell_output input[type=range]").first
-    curves = (
-        ".cell_output svg path, .cell_output svg polyline, .cell_output svg line, .cell_output svg circle"
-    )
-    state = page.locator(curves).evaluate_all(
-        "shapes => shapes.map(s => ['d', 'points', 'x1', 'y1', 'cx', 'cy'].map(a => s.getAttribute(a)).join(' '))"
-    )
-    return SimpleNamespace(slider=slider, state=state)
+@pytest.mark.parametrize("name", WIDGET_PAGES)
+def test_every_control_changes_its_widget_by_keyboard(visit, name):
+    check_widgets(visit(name), by_keyboard)
 
 
-@pytest.mark.parametrize("from_disk", [False, True], ids=["served", "from file"])
-def test_slider_moves_the_curve_without_a_kernel(visit, html, from_disk):
-    page = visit(TOUR, **({"base": html.as_uri()} if from_disk else {}))
-    before = drawing(page)
-    assert before.state, "the widget draws nothing"
-    assert before.slider.evaluate("s => s.labels.length > 0 || s.hasAttribute('aria-label')")
-    before.slider.focus()
-    for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
-    assert drawing(page).state != before.state, "the curve did not follow the slider"
+@pytest.mark.parametrize("name", WIDGET_PAGES)
+def test_every_control_changes_its_widget_by_mouse(visit, name):
+    check_widgets(visit(name, width=390), by_mouse)
+
+
+def test_widgets_move_from_disk(visit, html):
+    check_widgets(visit(TOUR, base=html.as_uri()), by_keyboard)
+
+
+def check_widgets(page, move):
+    """With no kernel behind the page, everything that moves a widget changes what it draws."""
+    for widget in page.locator(".ssm-widget").all():
+        assert drawing(widget), "the widget draws nothing"
+        left = idle(page, widget, move)
+        assert not left, f"{widget.get_attribute('aria-label')}: nothing follows {', '.join(left)}"

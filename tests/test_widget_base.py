@@ -10,7 +10,8 @@ import pytest
 import torch
 import traitlets
 from matplotlib.figure import Figure
-from widget_tools import by_keyboard, drawing, module, on_page
+from test_browser import violations
+from widget_tools import by_keyboard, by_mouse, drawing, idle, module, on_page
 
 from ssm_lib import widgets
 from ssm_lib.widgets.base import Choice, Flag, Integer, Number, Widget
@@ -149,14 +150,25 @@ def test_widget_is_light_enough_for_a_page(name):
 
 
 @pytest.mark.browser
-def test_every_control_is_moved_by_keyboard():
+@pytest.mark.parametrize("move", [by_keyboard, by_mouse])
+def test_every_control_moves_the_drawing(mode, move):
+    with on_page(mode()) as page:
+        assert idle(page, page.locator(".ssm-widget"), move) == []
     with on_page(Everything()) as page:
         root = page.locator(".ssm-widget")
-        assert by_keyboard(page, root) == []
+        assert idle(page, root, move) == []
         names = page.locator("li").all_text_contents()
         assert names == ["zero", "exact"]
         assert page.locator("[name=dt]").get_attribute("aria-valuetext").endswith("\u00a0s")
         assert page.evaluate("document.documentElement.scrollWidth") <= 340
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_accessible(mode, theme):
+    with on_page(mode(), Everything(), color_scheme=theme) as page:
+        found = violations(page, "")
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.browser
@@ -165,7 +177,8 @@ def test_idle_control_is_noticed():
         page.locator("[name=on]").evaluate(
             "box => box.parentNode.addEventListener('input', (e) => e.stopPropagation(), true)"
         )
-        assert by_keyboard(page, page.locator(".ssm-widget")) == ["checkbox on"]
+        assert idle(page, page.locator(".ssm-widget"), by_keyboard) == ["on"]
+        assert idle(page, page.locator(".ssm-widget"), by_mouse) == ["on"]
 
 
 @pytest.mark.browser
@@ -268,7 +281,6 @@ def test_point_by_keyboard(mode):
         assert (
             page.evaluate("document.activeElement.getAttribute('aria-label')") == "λ"
         )  # through every drawing
-        assert by_keyboard(page, page.locator(".ssm-widget")) == []
 
 
 def test_example_s_numbers(mode):

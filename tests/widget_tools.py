@@ -112,35 +112,67 @@ def drawing(root):
     )
 
 
-def by_keyboard(page, root):
-    """Move every control and every point of a widget with the keyboard alone; return the idle ones.
+def idle(page, root, move):
+    """The controls and points of a widget that change nothing in what it draws, moved one after another.
 
-    A control is idle if nothing that the widget draws follows it. Afterwards each is where it was.
+    move(page, control, kind) tries one; kind is "range", "select-one", "radio", "checkbox" or "point". What is idle
+    at first is tried again with the other options, since a setting may belong to one option alone.
     """
-    idle = []
-    controls = root.locator(
-        "input[type=range], select, fieldset input:checked, input[type=checkbox], .sw-handle"
-    )
-    for i in range(controls.count()):
-        control = controls.nth(i)
-        name = control.evaluate("c => c.name ?? c.getAttribute('aria-label')")
-        kind = control.evaluate("c => c.type ?? 'point'")
-        before = drawing(root)
-        control.focus()
-        moved = False
-        for key in {"checkbox": ["Space"], "point": ["ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"]}.get(
-            kind, ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]
-        ):
-            page.keyboard.press(key)
-            moved = moved or _follows(page, root, before)
-        if not moved:
-            idle.append(f"{kind} {name}")
-    return idle
+    found = root.locator("input[type=range], select, .sw-choices, input[type=checkbox], .sw-handle").all()
+    left = [control for control in found if not _answers(page, root, control, move)]
+    for select in root.locator("select").all():
+        for value in select.locator("option").evaluate_all("options => options.map(o => o.value)"):
+            select.select_option(value)
+            left = [control for control in left if not _answers(page, root, control, move)]
+    for other in root.locator("input[type=radio], input[type=checkbox]").all():
+        if left:
+            other.click()
+            left = [control for control in left if not _answers(page, root, control, move)]
+    return [c.evaluate("c => c.name ?? c.getAttribute('aria-label') ?? c.innerText") for c in left]
 
 
-def _follows(page, root, before, wait=300):
-    """Whether the drawing differs from `before`, now or shortly: the page may handle a key after the call."""
-    if drawing(root) != before:
-        return True
-    page.wait_for_timeout(wait)
-    return drawing(root) != before
+def _answers(page, root, control, move):
+    kind = control.evaluate("c => c.type ?? (c.matches('.sw-choices') ? 'radio' : 'point')")
+    before = drawing(root)
+    for _ in move(page, control, kind):
+        if drawing(root) != before:
+            return True
+        page.wait_for_timeout(100)  # the page may handle an event after the call that made it has returned
+        if drawing(root) != before:
+            return True
+    return False
+
+
+def by_keyboard(page, control, kind):
+    """For `idle`: focus and keys alone."""
+    (control.locator("input:checked") if kind == "radio" else control).focus()
+    # up as well as down: it may stand at an end
+    for key in ["Space"] if kind == "checkbox" else ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]:
+        page.keyboard.press(key)
+        yield
+
+
+def by_mouse(page, control, kind):
+    """For `idle`: what can be pressed or dragged with a mouse (a list of options is the browser's own)."""
+    control.scroll_into_view_if_needed()
+    box = (control.locator(".sw-ring") if kind == "point" else control).bounding_box()
+    if kind in ("radio", "range"):
+        for part in (0.1, 0.5, 0.9):
+            page.mouse.click(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
+            yield
+    elif kind == "point":
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for dx, dy in ((30, -30), (-60, 60)):
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + dx, y + dy, steps=3)
+            page.mouse.up()
+            x, y = x + dx, y + dy
+            yield
+    elif kind == "checkbox":
+        control.click()
+        yield
+    else:
+        for value in control.locator("option").evaluate_all("options => options.map(o => o.value)"):
+            control.select_option(value)
+            yield

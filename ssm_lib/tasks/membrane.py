@@ -30,6 +30,8 @@ class Recording(NamedTuple):
 def load(start: float = 0.25, seconds: float = 1.0, merge: int = 4) -> Recording:
     """Load an excerpt of the recording.
 
+    Source of the units: matplotlib's project history, where the file draws the logo of 2003.
+
     Parameters
     ----------
     start
@@ -50,8 +52,6 @@ def load(start: float = 0.25, seconds: float = 1.0, merge: int = 4) -> Recording
         If this matplotlib was packaged without its sample data.
     ValueError, TypeError
         If the excerpt is not inside the recording or holds no step, or `merge` is not an int >= 1.
-
-    Source of the units: matplotlib's project history, where the file draws the logo of 2003.
     """
     validate.positive_int("merge", merge)
     first = round(start / RAW_STEP)

@@ -23,7 +23,7 @@ lint: setup ## ruff on code and notebooks, mypy on the library
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
 bench: setup ## measure the library on this machine
-	@$(PY) -m ssm_lib bench
+	@mkdir -p book/results && $(PY) -m ssm_lib bench --save book/results $(ARGS)
 
 set-repository: setup ## write the publisher's repository everywhere: URL=https://github.com/me/ssm-book
 	@$(PY) -m tools.repository "$(URL)"

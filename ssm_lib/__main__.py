@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
+import sys
+from pathlib import Path
 
 import torch
 
-from ssm_lib import __version__, bench
+from ssm_lib.bench import FULL, QUICK, measure, report, scaling
+from ssm_lib.bench import rows as bench_rows
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,20 +19,49 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser(
         "bench", help="the library against the formulas and loops it replaces"
     )
-    command.add_argument("--length", type=int, default=4096, help="steps L (default 4096)")
-    command.add_argument("--channels", type=int, default=64, help="channels H (default 64)")
-    chosen = parser.parse_args(arguments)
-    for name in ("length", "channels"):
-        if getattr(chosen, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(chosen, name)}")
-    print(
-        f"ssm_lib {__version__}, torch {torch.__version__}, {platform.processor() or platform.machine()}, "
-        f"{os.cpu_count()} cores, {torch.get_num_threads()} threads; float32, "
-        f"L = {chosen.length}, H = {chosen.channels}, N = 64"
+    command.add_argument(
+        "--full", action="store_true", help="the sizes of the published figures (minutes)"
     )
-    print(bench.table(bench.rows(chosen.length, chosen.channels)))
+    command.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu or cuda",
+    )
+    command.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="write the record there, as JSON"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        device = torch.empty(0, device=chosen.device).device
+    except (RuntimeError, AssertionError) as error:
+        parser.error(f"--device {chosen.device}: {str(error).splitlines()[0]}")
+    if chosen.save and not chosen.save.is_dir():
+        parser.error(f"--save {chosen.save}: there is no such folder")
+    return bench(device, chosen.full, chosen.save)
+
+
+def bench(device: torch.device, full: bool, folder: Path | None) -> int:
+    """Print the table as it grows; write the record if a folder is given."""
+    sizes = FULL if full else QUICK
+    machine = measure.rates(device)
+    about = report.environment(device)
+    print(
+        f"ssm_lib {about['versions']['ssm_lib']}, torch {about['versions']['torch']}, "
+        f"{about['device']}, {about['threads']} threads; float32\n"
+        f"B = {sizes.B}, L = {sizes.L}, H = {sizes.H}, N = {sizes.N}; at best "
+        f"{machine.float32 / 1e9:.0f} GFLOP/s in float32, {machine.float64 / 1e9:.0f} in float64, "
+        f"{machine.bytes / 1e9:.0f} GB/s\n\n{report.HEAD}"
+    )
+    rows = []
+    for row in bench_rows(sizes, machine, device, repeats=5 if full else 3):
+        rows.append(row)
+        print(report.line(row), flush=True)
+    if folder is not None:
+        print("\nscaling with L, N and B ...", flush=True)
+        points = scaling.points(device, quick=not full)
+        print(report.save(folder, device, vars(sizes), machine, rows, points))
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -83,7 +83,7 @@ def diagonal_kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Ten
 
     Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
     """
-    V = A_bar[..., None] ** torch.arange(length)  # (H, N, L)
+    V = A_bar[..., None] ** torch.arange(length, device=A_bar.device)  # (H, N, L)
     return 2 * torch.einsum("hn,hnl->hl", C * B_bar, V).real
 
 

@@ -1,0 +1,110 @@
+"""The benchmark as a table on the screen and as a record in a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssm_lib import __version__
+from ssm_lib.bench.measure import Rates, Row
+from ssm_lib.bench.scaling import Point
+
+HEAD = (
+    f"{'':24}{'against':24}{'library':>12}{'other':>12}{'ratio':>8}"
+    f"{'MB':>8}{'its MB':>9}{'error':>9}{'its error':>11}{'of floor':>10}"
+)
+
+
+def line(row: Row) -> str:
+    """One row of the table."""
+    return (
+        f"{row.name:24}{row.other.name:24}{row.library.ms:9.1f} ms{row.other.ms:9.1f} ms"
+        f"{row.ratio:7.1f}x{_megabytes(row.library.memory):>8}{_megabytes(row.other.memory):>9}"
+        f"{row.library.error:9.0e}{row.other.error:11.0e}{100 * row.share:8.0f} %"
+    )
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """The machine, the versions and the commit that a record is of."""
+    versions = {"ssm_lib": __version__, "torch": torch.__version__}
+    for name in ("jax", "triton", "accelerated-scan"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "device": _processor()
+        if device.type == "cpu"
+        else torch.cuda.get_device_name(device),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": _commit(),
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+    }
+
+
+def save(
+    folder: Path,
+    device: torch.device,
+    sizes: dict[str, int],
+    machine: Rates,
+    rows: Iterable[Row],
+    points: Iterable[Point],
+) -> Path:
+    """Write ``benchmark-cpu.json``, or with the name of the GPU; return its path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is not there.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder} to write the record to")
+    record = {
+        **environment(device),
+        "sizes": sizes,
+        "rates": dataclasses.asdict(machine),
+        "rows": [dataclasses.asdict(row) | {"share": row.share} for row in rows],
+        "scaling": [dataclasses.asdict(point) for point in points],
+    }
+    name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    path = folder / f"benchmark-{slug}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf8")
+    return path
+
+
+def _megabytes(memory: float | None) -> str:
+    return "-" if memory is None else f"{memory:.0f}"
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*: (.*)$", text, re.M)
+    return found[1] if found else platform.machine()
+
+
+def _commit() -> str | None:
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None

@@ -42,6 +42,7 @@ def dense(
         Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
 
     Equation: eq-zoh (Gu et al. 2022, S4D)
+    Equation: eq-sampled
 
     Source of the generalized bilinear family: Gu et al. 2021, LSSL, App. C.1.3.
     """
@@ -98,6 +99,7 @@ def diagonal(
         Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
 
     Equation: eq-zoh (Gu et al. 2022, S4D)
+    Equation: eq-gated (Gu et al. 2021, LSSL, Lemma 3.1)
     """
     alpha = _implicit_weight(method, alpha)
     z = per_mode(dt, A) * A  # dt lambda, dimensionless

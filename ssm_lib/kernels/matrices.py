@@ -42,7 +42,7 @@ def krylov(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
     TypeError, ValueError
         If length is not a positive int or the shapes do not match.
 
-    Source: the Krylov function of Gu et al. 2021, LSSL, Section 2.
+    Equation: eq-krylov, eq-doubling (the Krylov function of Gu et al. 2021, LSSL, Section 2)
     """
     validate.positive_int("length", length)
     N = A_bar.shape[-1]
@@ -85,6 +85,8 @@ def krylov_transpose(A_bar: Tensor, B_bar: Tensor, u: Tensor) -> Tensor:
     Returns
     -------
     x : Tensor (B, H, N), float64
+
+    Equation: eq-unrolled
     """
     L = u.shape[-1]
     b = 1 << (math.isqrt(L - 1).bit_length())

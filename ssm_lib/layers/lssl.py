@@ -43,7 +43,7 @@ class LSSL(DenseLayer):
     ValueError, TypeError
         On an argument outside what is named here.
 
-    Source: Gu et al. 2021, LSSL, Sections 2 to 4.
+    Equation: eq-lssl (Gu et al. 2021, LSSL, Section 2)
     """
 
     slow_parameters = ("A", "B", "log_dt")

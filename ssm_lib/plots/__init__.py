@@ -4,6 +4,28 @@ Every function returns a figure that a notebook shows when it is the last value 
 """
 
 from ssm_lib.plots.curves import kernels, signals, spectrum, views
+from ssm_lib.plots.linear_systems import (
+    bins,
+    capacities,
+    frequency_response,
+    one_future,
+    regimes,
+    superposition,
+)
 from ssm_lib.plots.runs import belief, digits, training
 
-__all__ = ["belief", "digits", "kernels", "signals", "spectrum", "training", "views"]
+__all__ = [
+    "belief",
+    "bins",
+    "capacities",
+    "digits",
+    "frequency_response",
+    "kernels",
+    "one_future",
+    "regimes",
+    "signals",
+    "spectrum",
+    "superposition",
+    "training",
+    "views",
+]

@@ -3,6 +3,7 @@
 Imported only where a page shows a widget; the layers need neither `anywidget` nor `matplotlib`.
 """
 
+from ssm_lib.widgets.eigenvalue_pair import EigenvaluePair
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
 
-__all__ = ["KernelExplorer"]
+__all__ = ["EigenvaluePair", "KernelExplorer"]

@@ -1,8 +1,8 @@
 """What every widget of the book is built from: declared settings, one ES module, a still picture.
 
 A widget is a subclass of `Widget` with its settings as class attributes (`Integer`, `Number`, `Choice`,
-`Flag`) and a JavaScript file of the same name beside its own. `base.js` lists the controls and charts
-that this file can use; CONTRIBUTING.md has a complete example.
+`Flag`) and a JavaScript file of the same name beside its own. The controls that this file can use are in
+`base.js`, the charts in `base_charts.js`; CONTRIBUTING.md has a complete example.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import inspect
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,9 +22,8 @@ import traitlets
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BASE = Path(__file__).with_suffix("")
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
-STYLES = (  # Okabe-Ito colour, dash, marker of the slots 0 to 4, as in base.css and base.js
+STYLES = (  # Okabe-Ito colour, dash, marker of the slots 0 to 4, as in base.css and base_charts.js
     ("#0072b2", "-", "o"),
     ("#d55e00", (0, (5, 2)), "s"),
     ("#00835f", (0, (2, 1.5)), "^"),
@@ -106,8 +106,8 @@ class Widget(anywidget.AnyWidget):
     A subclass declares its settings as class attributes; its constructor takes them in that order, or by
     name. They are in step with the widget's controls while Python runs. The browser's part is in the
     subclass's `_esm` and `_css`, texts or paths; without them, in the files of its module's name with the
-    suffixes ``.js`` and ``.css`` (the second may be missing). Each is joined to what `base.js` and
-    `base.css` hold, as a page of the book has nowhere to import from.
+    suffixes ``.js`` and ``.css`` (the second may be missing). Each is joined to that of the
+    base, as a page of the book has nowhere to import from.
 
     Raises
     ------
@@ -145,11 +145,9 @@ class Widget(anywidget.AnyWidget):
                     for name, trait in traits.items()
                 ]
             )
-            cls._esm = (
-                f"{BASE.with_suffix('.js').read_text('utf-8')}\n"
-                f"export const TRAITS = {json.dumps(declared)};\n\n{js}"
-            )
-            cls._css = f"{BASE.with_suffix('.css').read_text('utf-8')}\n{css}"
+            declaration = f"export const TRAITS = {json.dumps(declared)};"
+            cls._esm = _joined(_read("base.js"), _read("base_charts.js"), declaration, js)
+            cls._css = _joined(_read("base.css"), css)
         super().__init_subclass__(**kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -187,3 +185,14 @@ def _text(given: str | Path | None, cls: type, suffix: str) -> str:
         return given
     path = given or Path(inspect.getfile(cls)).with_suffix(suffix)
     return path.read_text("utf-8") if suffix == ".js" or path.exists() else ""
+
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+def _joined(*sources: str) -> str:
+    """One text, without indentation and comment lines: a page carries it for each widget."""
+    lines = (line.strip() for source in sources for line in source.splitlines())
+    kept = (line for line in lines if line and not re.match(r"//|/\*.*\*/$", line))
+    return "\n".join(kept) + "\n"

@@ -146,7 +146,7 @@ function drawPlane(view, state) {
   }
   const put = (z, n, sign) => { // sign −1: the conjugate, drawn hollow
     const slot = state.drawn.indexOf(n), extra = "eigenvalue", hollow = sign < 0;
-    if (slot < 0) plot.mark(z.re, sign * z.im, "ref", {size: 2.6, extra, hollow});
+    if (slot < 0) plot.mark(z.re, sign * z.im, "ref", {size: hollow ? 2.5 : 3.1, extra, hollow});
     else plot.mark(z.re, sign * z.im, slot, {extra, hollow});
     if (state.aliased[n] && !hollow) {
       plot.g.append(s("path", {class: "cross", d: `M${plot.sx(z.re) - 6} ${plot.sy(z.im) - 6}l12 12m0 -12l-12 12`}));

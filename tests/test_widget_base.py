@@ -213,11 +213,11 @@ def test_point_by_mouse(mode):
     with on_page(mode(-0.5, 3), width=800) as page:
         root, (x, y) = page.locator(".ssm-widget"), at(page)
         before = drawing(root)
-        page.mouse.move(x + 3, y)  # not in its middle: it must not jump
+        page.mouse.move(x + 9, y)  # not in its middle: it must not jump
         page.mouse.down()
-        page.mouse.move(x + 43, y - 30, steps=4)
-        assert at(page) == pytest.approx((x + 40, y - 30), abs=4)
+        page.mouse.move(x + 49, y - 30, steps=4)
         page.mouse.up()
+        assert at(page) == pytest.approx((x + 40, y - 30), abs=4)
         moved = settings(page)
         assert moved[0] > -0.5
         assert moved[1] > 3

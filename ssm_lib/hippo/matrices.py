@@ -51,7 +51,8 @@ def transition(measure: str, N: int) -> tuple[Tensor, Tensor]:
     ValueError, TypeError
         If the measure is unknown or N is not a positive (even) int.
 
-    Equation: eq-legs (Gu et al. 2022, S4, Section 2.2)
+    Equation: eq-legs (Gu et al. 2022, S4, Section 2.2), eq-legs-ode (Gu et al. 2020, HiPPO),
+        eq-warped-legendre (Gu et al. 2023, HTTYH)
     """
     validate.one_of("measure", measure, MEASURES)
     validate.positive_int("N", N, even=measure == "fourier")

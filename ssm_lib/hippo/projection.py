@@ -36,7 +36,7 @@ def basis(measure: str, N: int, t: Tensor) -> Tensor:
     ValueError, TypeError
         As `transition`, and if an age is negative.
 
-    Source: Gu et al. 2020, HiPPO; Gu et al. 2023, HTTYH, for the warped polynomials.
+    Equation: eq-legendre-basis (Gu et al. 2020, HiPPO), eq-warped-legendre (Gu et al. 2023, HTTYH)
     """
     validate.one_of("measure", measure, MEASURES)
     validate.positive_int("N", N, even=measure == "fourier")
@@ -86,7 +86,7 @@ def project(
     ValueError, TypeError
         As `transition`; if dt is missing for another measure than legs, or u is empty.
 
-    Source: Gu et al. 2020, HiPPO.
+    Equation: eq-coefficients, eq-legs-ode, eq-legs-update (Gu et al. 2020, HiPPO)
     """
     A, B = transition(measure, N)
     if u.ndim == 0 or u.shape[-1] == 0:
@@ -128,5 +128,7 @@ def reconstruct(c: Tensor, measure: str, t: Tensor) -> Tensor:
     ------
     ValueError, TypeError
         As `basis`.
+
+    Equation: eq-reconstruct (Gu et al. 2020, HiPPO)
     """
     return c.double() @ basis(measure, c.shape[-1], t).T

@@ -12,19 +12,24 @@ from ssm_lib.plots.linear_systems import (
     regimes,
     superposition,
 )
+from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
 
 __all__ = [
+    "basis",
     "belief",
     "bins",
     "capacities",
     "digits",
+    "errors",
     "frequency_response",
     "kernels",
     "one_future",
+    "reconstructions",
     "regimes",
     "signals",
     "spectrum",
+    "stretched",
     "superposition",
     "training",
     "views",

@@ -135,7 +135,7 @@ class S5(SSMLayer):
         if dt is not None:
             interval = rate * validate.intervals(dt, u.shape[:2], lengths)
         y, last = self._respond(x, state, lengths, interval, return_state)
-        return self._leave(u, x, lengths, y, last)
+        return self._leave(u, lengths, y, last)
 
     def step(
         self,
@@ -207,7 +207,7 @@ class S5(SSMLayer):
                 A_bar, gain = self._discrete(_until_next(rate, lengths))
             future = scan.linear(A_bar, gain.to(v.dtype) * v, reverse=True)
             states = torch.cat([past, future], dim=-1)  # (B, L, P)
-        y = self._read(states).transpose(1, 2)  # (B, H, L)
+        y = self._read(states).transpose(1, 2) + self.D[:, None] * x  # (B, H, L)
         if not return_state:
             return y, None
         end = past.shape[1] - 1 if lengths is None else lengths - 1

@@ -186,6 +186,18 @@ def test_the_operators_keep_their_promises():
         torch.library.opcheck(blocks.negacyclic_gradients, (x, k, torch.ones_like(x), 9))
 
 
+@pytest.mark.skipif(not hasattr(torch.library, "register_vmap"), reason="needs PyTorch 2.5")
+def test_maps_and_jacobians():
+    u, k = signals(9)
+    both = torch.vmap(conv.causal)(u, k.expand(2, 3, 9) * torch.tensor([1, 2])[:, None, None])
+    torch.testing.assert_close(both[1], conv.causal(u[1], 2 * k))
+    mapped = torch.vmap(conv.causal, in_dims=(None, 1), out_dims=1)(u, k[:, None].expand(3, 4, 9))
+    torch.testing.assert_close(mapped[:, 3], conv.causal(u, k))
+    for argnum in (0, 1):
+        ours, theirs = (torch.func.jacrev(f, argnum)(u, k) for f in (conv.causal, line))
+        torch.testing.assert_close(ours, theirs)
+
+
 MEMORY = """
 import resource, sys, torch
 from ssm_lib import conv

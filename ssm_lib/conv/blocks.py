@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,17 @@ def _(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
     return torch.empty_like(u), torch.empty_like(k)
 
 
+def convolve(u: Tensor, k: Tensor, n: int) -> Tensor:
+    """`negacyclic`, differentiable any number of times (not in forward mode)."""
+    # torch.compile takes the gradient registered with the operator, torch.func only a Function's.
+    return (negacyclic if torch.compiler.is_compiling() else _Convolve.apply)(u, k, n)
+
+
+def _gradients(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    compiling = torch.compiler.is_compiling()
+    return (negacyclic_gradients if compiling else _Gradients.apply)(u, k, dy, n)
+
+
 def _keep(ctx: Any, inputs: tuple, output: object) -> None:
     *tensors, ctx.n = inputs
     ctx.save_for_backward(*tensors)
@@ -112,20 +123,57 @@ def _keep(ctx: Any, inputs: tuple, output: object) -> None:
 
 def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, None]:
     u, k = ctx.saved_tensors
-    return *negacyclic_gradients(u, k, dy, ctx.n), None
+    return *_gradients(u, k, dy, ctx.n), None
 
 
 def _backward_of_gradients(
     ctx: Any, to_u: Tensor, to_k: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, None]:
-    # <to_u, du> + <to_k, dk> = <dy, negacyclic(to_u, k) + negacyclic(u, to_k)>: the same two operators again.
+    # <to_u, du> + <to_k, dk> = <dy, convolve(to_u, k) + convolve(u, to_k)>: the same two again.
     u, k, dy = ctx.saved_tensors
-    to_dy = negacyclic(to_u, k, ctx.n) + negacyclic(u, to_k, ctx.n)
-    return *negacyclic_gradients(to_u, to_k, dy, ctx.n), to_dy, None
+    to_dy = convolve(to_u, k, ctx.n) + convolve(u, to_k, ctx.n)
+    return *_gradients(to_u, to_k, dy, ctx.n), to_dy, None
+
+
+class _Convolve(torch.autograd.Function):
+    generate_vmap_rule = True
+    forward = staticmethod(negacyclic)
+    setup_context = staticmethod(_keep)
+    backward = staticmethod(_backward)
+
+
+class _Gradients(torch.autograd.Function):
+    generate_vmap_rule = True
+    forward = staticmethod(negacyclic_gradients)
+    setup_context = staticmethod(_keep)
+    backward = staticmethod(_backward_of_gradients)
 
 
 negacyclic.register_autograd(_backward, setup_context=_keep)
 negacyclic_gradients.register_autograd(_backward_of_gradients, setup_context=_keep)
+
+
+def _spread(x: Tensor, dim: int | None, size: int) -> Tensor:
+    """The dimension that torch.vmap maps over, as more channels: (B, V H, L), or (V H, M)."""
+    x = x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
+    return x.flatten(0, 1) if x.ndim == 3 else x.transpose(0, 1).flatten(1, 2)
+
+
+def _map(op: Callable, info: Any, dims: tuple, *args: Any) -> tuple[Any, Any]:
+    *tensors, n = args
+    V = info.batch_size
+    out = op(*(_spread(x, dim, V) for x, dim in zip(tensors, dims[:-1], strict=True)), n)
+    if isinstance(out, Tensor):
+        return out.unflatten(1, (V, -1)), 1
+    du, dk = out
+    return (du.unflatten(1, (V, -1)), dk.unflatten(0, (V, -1))), (1, 0)
+
+
+if hasattr(torch.library, "register_vmap"):  # from PyTorch 2.5 on
+    torch.library.register_vmap(negacyclic, functools.partial(_map, negacyclic))
+    torch.library.register_vmap(
+        negacyclic_gradients, functools.partial(_map, negacyclic_gradients)
+    )
 
 
 def fast_length(n: int) -> int:

@@ -2,6 +2,9 @@
 
 The input is held over each step of length dt (seconds, > 0), and the current input is inside the
 state: x_k has seen u_k. Results are computed in float64 if A or dt is, else in float32.
+
+Every rule is one way to take the integral of A x over a step; see the chapter on discretization.
+Equation: eq-step-integral
 """
 
 from __future__ import annotations
@@ -42,9 +45,8 @@ def dense(
         Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
 
     Equation: eq-zoh (Gu et al. 2022, S4D)
+    Equation: eq-euler, eq-backward-euler, eq-gbt, eq-bilinear (Gu et al. 2021, LSSL, App. C.1.3)
     Equation: eq-sampled
-
-    Source of the generalized bilinear family: Gu et al. 2021, LSSL, App. C.1.3.
     """
     alpha = _implicit_weight(method, alpha)
     N = A.shape[-1]
@@ -98,7 +100,8 @@ def diagonal(
     ValueError
         Unknown method, `alpha` missing or where it does not belong, shapes that do not match.
 
-    Equation: eq-zoh (Gu et al. 2022, S4D)
+    Equation: eq-zoh (Gu et al. 2022, S4D), eq-zoh-scalar
+    Equation: eq-euler, eq-backward-euler, eq-gbt, eq-bilinear (Gu et al. 2021, LSSL, App. C.1.3)
     Equation: eq-gated (Gu et al. 2021, LSSL, Lemma 3.1)
     """
     alpha = _implicit_weight(method, alpha)
@@ -107,6 +110,37 @@ def diagonal(
         return torch.exp(z), per_mode(dt, A) * expm1_ratio(z) * B
     implicit = 1 - alpha * z
     return (1 + (1 - alpha) * z) / implicit, per_mode(dt, A) / implicit * B
+
+
+def angle(
+    omega: Tensor, dt: Tensor | float, method: str, alpha: float | None = None
+) -> Tensor:
+    """Angle that an undamped mode, lambda = i omega, turns per step: the argument of its A_bar.
+
+    For zoh it is omega dt less whole turns: beyond pi the mode is aliased. For bilinear it is
+    2 arctan(omega dt / 2): never aliased, but warped. Both Euler rules give arctan(omega dt).
+
+    Parameters
+    ----------
+    omega : Tensor (..., N), real
+        Angular frequency, radians per second.
+    dt, method, alpha
+        As in `diagonal`.
+
+    Returns
+    -------
+    Tensor (..., N), radians per step, in [-pi, pi].
+
+    Raises
+    ------
+    ValueError
+        As `diagonal`.
+
+    Equation: eq-warping
+    """
+    A = torch.complex(torch.zeros_like(omega), omega)
+    A_bar, _ = diagonal(A, torch.ones_like(A), dt, method, alpha)
+    return A_bar.angle()
 
 
 def discrete_log(
@@ -156,10 +190,14 @@ def per_mode(dt: Tensor | float, A: Tensor) -> Tensor:
 
 
 def expm1_ratio(z: Tensor) -> Tensor:
-    """(exp(z) - 1) / z, with value 1 and derivative 1/2 at z = 0; real or complex, any shape.
+    """(exp(z) - 1) / z, exact to rounding near z = 0 too; z real or complex, any shape.
+
+    At z = 0 its value is 1 and its derivative 1/2.
 
     Near zero the quotient loses digits (its gradient even more), so |z| < 1/2 takes the series
     sum_k z^k / (k + 1)!, whose remainder is below 1e-17 after 14 terms.
+
+    Equation: eq-zoh-scalar
     """
     small = z.abs() < 0.5
     series_z = torch.where(small, z, 0)

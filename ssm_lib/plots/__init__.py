@@ -4,6 +4,14 @@ Every function returns a figure that a notebook shows when it is the last value 
 """
 
 from ssm_lib.plots.curves import kernels, signals, spectrum, views
+from ssm_lib.plots.discretization import (
+    half_plane,
+    loglog,
+    rates,
+    resampled,
+    stability,
+    warping,
+)
 from ssm_lib.plots.linear_systems import (
     bins,
     capacities,
@@ -23,14 +31,20 @@ __all__ = [
     "digits",
     "errors",
     "frequency_response",
+    "half_plane",
     "kernels",
+    "loglog",
     "one_future",
+    "rates",
     "reconstructions",
     "regimes",
+    "resampled",
     "signals",
     "spectrum",
+    "stability",
     "stretched",
     "superposition",
     "training",
     "views",
+    "warping",
 ]

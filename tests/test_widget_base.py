@@ -54,11 +54,11 @@ export default widget({
     plot.vline(10);
     plot.hline(1);
     plot.note(10, 1, "here");
-    view.legend("zero", ["ref", "exact"]);
+    view.legend("zero", ["ref", "exact"], [0, "stems", "marks"], [3, "bars", "bars"]);
     return `${signal.length} values`;
   }, {points: [{x: "dt", y: () => 1, label: "step"}]})],
   [chart("bars", "Bars", (view, {signal, method}) => {
-    const plot = view.axes(220, {low: -1, high: 3, title: "n"}, {...range(signal), title: "u_n"});
+    const plot = view.axes(220, {low: -1, high: 6, whole: true, title: "n"}, {...range(signal), title: "u_n"});
     if (method === "x") plot.bars(null, signal); else plot.dots(null, signal);
     plot.circle(1, 0, 0.5);
     return "";
@@ -160,7 +160,9 @@ def test_every_control_moves_the_drawing(mode, move):
         root = page.locator(".ssm-widget")
         assert idle(page, root, move) == []
         names = page.locator("li").all_text_contents()
-        assert names == ["zero", "exact"]
+        assert names == ["zero", "exact", "stems", "bars"]
+        labels = page.locator(".sw-bars .sw-tick[text-anchor=middle]").all_text_contents()
+        assert labels == ["0", "5"]  # not 2.5
         assert page.locator("[name=dt]").get_attribute("aria-valuetext").endswith("\u00a0s")
         assert page.evaluate("document.documentElement.scrollWidth") <= 340
 

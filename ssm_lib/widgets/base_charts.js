@@ -14,8 +14,8 @@ function decades(low, high, count) {
   return values;
 }
 
-// Axes in a box: quiet grid lines, tick labels, titles. x, y: {low, high, title, log, lanes}; log: a logarithmic axis;
-// lanes: no ticks. Returns the plot: the layers `under` (below the grid), `clip` (cut off at the box) and `g`, the scales
+// Axes in a box: quiet grid lines, tick labels, titles. x, y: {low, high, title, log, whole, lanes}; log: a logarithmic axis;
+// whole: ticks at whole numbers only; lanes: none. Returns the plot: the layers `under` (below the grid), `clip` (cut off at the box) and `g`, the scales
 // sx and sy, and what draws. Curves take a slot 0 to 4 (its colour, dash and mark) or "ref" (grey, for a reference).
 function axes(view, width, height, x, y) {
   const {svg, id} = view, box = {left: 60, right: width - 10, top: 24, bottom: height - 34};
@@ -28,7 +28,8 @@ function axes(view, width, height, x, y) {
   for (const [name, value] of Object.entries({viewBox: `0 0 ${width} ${height}`, width, height})) svg.setAttribute(name, value);
   const [under, g] = [s("g"), s("g")], clip = s("g", {"clip-path": `url(#${id}-clip)`});
   const frame = s("rect", {x: box.left - 3, y: box.top - 3, width: box.right - box.left + 6, height: box.bottom - box.top + 6});
-  const grid = s("g"), ticksOf = (axis, count) => axis.log ? decades(axis.low, axis.high, count) : ticks(axis.low, axis.high, count);
+  const grid = s("g"), ticksOf = (axis, count) => axis.log ? decades(axis.low, axis.high, count)
+    : ticks(axis.low, axis.high, count).filter((v) => !axis.whole || Number.isInteger(v));
   view.layer.replaceChildren(s("clipPath", {id: `${id}-clip`}, frame), under, grid, clip, g);
 
   const power = Math.floor(Math.log10(Math.max(Math.abs(y.low), Math.abs(y.high))) + 1e-9);
@@ -114,11 +115,16 @@ const chart = (name, title, draw, {points = []} = {}) => (widgetId, set, get) =>
   // One scale for both axes where their ranges are equal: a square of at most 400 px, margins of 70 px and 58 px
   view.plane = (x, y) => { const side = Math.min(view.width, 400); return axes(view, side, side - 12, x, y); };
   let listed = "";
-  view.legend = (...items) => { // one text for each slot, or [slot, text]
+  view.legend = (...items) => { // one text for each slot, or [slot, text, kind]; kind: "line", "marks" or "bars"
     const pairs = items.map((item, i) => Array.isArray(item) ? item : [i, item]);
     if (listed === (listed = JSON.stringify(pairs))) return;
-    list.replaceChildren(...pairs.map(([slot, text]) => h("li", {}, s("svg", {width: 30, height: 12, "aria-hidden": "true"},
-      s("path", {class: `sw-line sw-m${slot}`, d: "M1 6H29"}), ...(slot === "ref" ? [] : [markAt(slot, 15, 6, 3.6)])), text)));
+    const sample = {
+      line: (slot) => s("path", {class: `sw-line sw-m${slot}`, d: "M1 6H29"}),
+      marks: (slot) => markAt(slot, 15, 6, 4),
+      bars: (slot) => s("rect", {class: `sw-bar sw-m${slot}`, x: 9, y: 1, width: 12, height: 10}),
+    };
+    list.replaceChildren(...pairs.map(([slot, text, kind = "line"]) =>
+      h("li", {}, s("svg", {width: 30, height: 12, "aria-hidden": "true"}, sample[kind](slot)), text)));
   };
   const help = `${points.map((point) => point.label).join(", ")}: drag, tap, or press arrow keys (Shift: ten steps)`;
   return {

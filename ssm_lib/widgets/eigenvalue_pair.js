@@ -82,7 +82,7 @@ function drawResponse(view, {h, K, dt}) {
   if (K.length <= 150) plot.bars(middles, means, 1, dt);
   else plot.dots(middles, means, 1, 2);
   plot.line(TIMES, h, 0, "response");
-  view.legend([0, "impulse response h"], [1, "samples K / Δ"]);
+  view.legend([0, "impulse response h"], [1, "samples K / Δ", K.length <= 150 ? "bars" : "marks"]);
   return `The response runs from ${fmt(Math.min(...h))} to ${fmt(Math.max(...h))} metres per newton second; ${K.length} samples.`;
 }
 

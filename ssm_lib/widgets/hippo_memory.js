@@ -90,7 +90,7 @@ function drawPast(view, {signal: name, u, times, again, z, t, k}) {
 }
 
 function drawCoefficients(view, {c}) {
-  const plot = view.axes(180, {low: -1, high: c.length, title: "n"}, {...range(c), title: "coefficient c_n"});
+  const plot = view.axes(180, {low: -1, high: c.length, whole: true, title: "n"}, {...range(c), title: "coefficient c_n"});
   plot.bars(null, c);
   const big = c.reduce((best, v, n) => (Math.abs(v) > Math.abs(c[best]) ? n : best), 0);
   return `${c.length} coefficients; the largest is number ${big}, ${fmt(c[big])}.`;

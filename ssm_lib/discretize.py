@@ -190,7 +190,7 @@ def per_mode(dt: Tensor | float, A: Tensor) -> Tensor:
 
 
 def expm1_ratio(z: Tensor) -> Tensor:
-    """(exp(z) - 1) / z, exact to rounding near z = 0 too; z real or complex, any shape.
+    """(exp(z) - 1) / z, exact to rounding also near 0; z real or complex.
 
     At z = 0 its value is 1 and its derivative 1/2.
 

@@ -4,7 +4,7 @@
 """
 
 from ssm_lib.hippo.matrices import MEASURES, initial_dt, low_rank, nplr, transition
-from ssm_lib.hippo.projection import basis, project, reconstruct
+from ssm_lib.hippo.projection import basis, project, reconstruct, responses
 
 __all__ = [
     "MEASURES",
@@ -14,5 +14,6 @@ __all__ = [
     "nplr",
     "project",
     "reconstruct",
+    "responses",
     "transition",
 ]

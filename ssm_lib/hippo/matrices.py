@@ -53,6 +53,8 @@ def transition(measure: str, N: int) -> tuple[Tensor, Tensor]:
 
     Equation: eq-legs (Gu et al. 2022, S4, Section 2.2), eq-legs-ode (Gu et al. 2020, HiPPO),
         eq-warped-legendre (Gu et al. 2023, HTTYH)
+    Equation: eq-legt-boundary, eq-legt, eq-lagt (Gu et al. 2020, HiPPO)
+    Equation: eq-fourier (Gu et al. 2023, HTTYH)
     """
     validate.one_of("measure", measure, MEASURES)
     validate.positive_int("N", N, even=measure == "fourier")
@@ -93,7 +95,7 @@ def low_rank(measure: str, N: int) -> Tensor:
     ValueError, TypeError
         As `transition`.
 
-    Source: Gu et al. 2022, S4, Theorem 1 and App. C.1.
+    Equation: eq-ends (Gu et al. 2022, S4, Theorem 1 and App. C.1)
     """
     _, B = transition(measure, N)
     if measure == "legt":

@@ -37,6 +37,7 @@ def basis(measure: str, N: int, t: Tensor) -> Tensor:
         As `transition`, and if an age is negative.
 
     Equation: eq-legendre-basis (Gu et al. 2020, HiPPO), eq-warped-legendre (Gu et al. 2023, HTTYH)
+    Equation: eq-window (Gu et al. 2023, HTTYH)
     """
     validate.one_of("measure", measure, MEASURES)
     validate.positive_int("N", N, even=measure == "fourier")
@@ -57,6 +58,43 @@ def basis(measure: str, N: int, t: Tensor) -> Tensor:
     z = 2 * torch.exp(-t) - 1 if measure == "legs" else 1 - 2 * t
     rows = [torch.special.legendre_polynomial_p(z, n) for n in range(N)]
     return torch.stack(rows, dim=1) * root * inside
+
+
+def responses(measure: str, N: int, dt: float, length: int) -> Tensor:
+    """Responses of the states of a HiPPO system to a pulse, e^{tA} B: what it really remembers.
+
+    For legs and lagt they are `basis` times its weight (e^{-t} and 1), exactly; for legt and fourier
+    nearly, as the sample that leaves their window is a guess.
+
+    Parameters
+    ----------
+    measure, N
+        As `transition`.
+    dt
+        Distance of the ages, in seconds; they are (l + 1/2) dt, the middles of steps.
+    length
+        Number of ages L.
+
+    Returns
+    -------
+    Tensor (L, N), float64
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `transition`; if dt is not positive or length not an int >= 1.
+
+    Equation: eq-window (Gu et al. 2023, HTTYH)
+    """
+    A, B = transition(measure, N)
+    validate.positive("dt", dt)
+    validate.positive_int("length", length)
+    columns = (torch.linalg.matrix_exp(dt / 2 * A) @ B)[:, None]  # (N, 1)
+    power = torch.linalg.matrix_exp(dt * A)
+    while columns.shape[1] < length:  # twice as many at a time
+        columns = torch.cat([columns, power @ columns], dim=1)
+        power = power @ power
+    return columns[:, :length].T
 
 
 def project(
@@ -130,5 +168,6 @@ def reconstruct(c: Tensor, measure: str, t: Tensor) -> Tensor:
         As `basis`.
 
     Equation: eq-reconstruct (Gu et al. 2020, HiPPO)
+    Equation: eq-window (Gu et al. 2023, HTTYH)
     """
     return c.double() @ basis(measure, c.shape[-1], t).T

@@ -20,10 +20,12 @@ from ssm_lib.plots.linear_systems import (
     regimes,
     superposition,
 )
+from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
 
 __all__ = [
+    "bases",
     "basis",
     "belief",
     "bins",
@@ -33,8 +35,10 @@ __all__ = [
     "frequency_response",
     "half_plane",
     "kernels",
+    "log_curves",
     "loglog",
     "one_future",
+    "past",
     "rates",
     "reconstructions",
     "regimes",

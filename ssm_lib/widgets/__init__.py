@@ -6,6 +6,7 @@ Imported only where a page shows a widget; the layers need neither `anywidget` n
 from ssm_lib.widgets.eigenvalue_pair import EigenvaluePair
 from ssm_lib.widgets.hippo_memory import HippoMemory
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
+from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
 
-__all__ = ["EigenvaluePair", "HippoMemory", "KernelExplorer", "OneStep"]
+__all__ = ["EigenvaluePair", "HippoMemory", "KernelExplorer", "MemoryExplorer", "OneStep"]

@@ -54,7 +54,7 @@ export default widget({
     plot.vline(10);
     plot.hline(1);
     plot.note(10, 1, "here");
-    view.legend("zero", ["ref", "exact"], [0, "stems", "marks"], [3, "bars", "bars"]);
+    view.legend("zero", ["ref", "exact"], [0, "stems", "marks"], [3, "bars", "bars"], [1, "both", "line marks"]);
     return `${signal.length} values`;
   }, {points: [{x: "dt", y: () => 1, label: "step"}]})],
   [chart("bars", "Bars", (view, {signal, method}) => {
@@ -160,7 +160,9 @@ def test_every_control_moves_the_drawing(mode, move):
         root = page.locator(".ssm-widget")
         assert idle(page, root, move) == []
         names = page.locator("li").all_text_contents()
-        assert names == ["zero", "exact", "stems", "bars"]
+        assert names == ["zero", "exact", "stems", "bars", "both"]
+        drawn = page.locator("li svg").evaluate_all("all => all.map(e => e.children.length)")
+        assert drawn == [1, 1, 1, 1, 2]
         labels = page.locator(".sw-bars .sw-tick[text-anchor=middle]").all_text_contents()
         assert labels == ["0", "5"]  # not 2.5
         assert page.locator("[name=dt]").get_attribute("aria-valuetext").endswith("\u00a0s")

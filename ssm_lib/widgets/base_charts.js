@@ -35,7 +35,7 @@ function axes(view, width, height, x, y) {
   const power = Math.floor(Math.log10(Math.max(Math.abs(y.low), Math.abs(y.high))) + 1e-9);
   const scale = !y.log && (power < -1 || power > 4) ? power : 0;
   const text = (axis, v, unit = 0) => axis.log ? power10(Math.round(Math.log10(v))) : fmt(v / 10 ** unit);
-  for (const v of x.lanes ? [] : ticksOf(x, width < 320 ? 3 : 5)) {
+  for (const v of x.lanes ? [] : ticksOf(x, width < 320 ? 3.4 : 5)) {
     grid.append(s("path", {class: "sw-grid", d: `M${sx(v)} ${box.top}V${box.bottom}`}),
       s("text", {class: "sw-tick", x: sx(v), y: box.bottom + 14, "text-anchor": "middle"}, text(x, v)));
   }
@@ -115,7 +115,7 @@ const chart = (name, title, draw, {points = []} = {}) => (widgetId, set, get) =>
   // One scale for both axes where their ranges are equal: a square of at most 400 px, margins of 70 px and 58 px
   view.plane = (x, y) => { const side = Math.min(view.width, 400); return axes(view, side, side - 12, x, y); };
   let listed = "";
-  view.legend = (...items) => { // one text for each slot, or [slot, text, kind]; kind: "line", "marks" or "bars"
+  view.legend = (...items) => { // one text for each slot, or [slot, text, kind]; kind: "line", "marks", "line marks" or "bars"
     const pairs = items.map((item, i) => Array.isArray(item) ? item : [i, item]);
     if (listed === (listed = JSON.stringify(pairs))) return;
     const sample = {
@@ -124,7 +124,8 @@ const chart = (name, title, draw, {points = []} = {}) => (widgetId, set, get) =>
       bars: (slot) => s("rect", {class: `sw-bar sw-m${slot}`, x: 9, y: 1, width: 12, height: 10}),
     };
     list.replaceChildren(...pairs.map(([slot, text, kind = "line"]) =>
-      h("li", {}, s("svg", {width: 30, height: 12, "aria-hidden": "true"}, sample[kind](slot)), text)));
+      h("li", {}, s("svg", {width: 30, height: 12, "aria-hidden": "true"},
+        ...kind.split(" ").map((part) => sample[part](slot))), text)));
   };
   const help = `${points.map((point) => point.label).join(", ")}: drag, tap, or press arrow keys (Shift: ten steps)`;
   return {

@@ -64,7 +64,8 @@ function drawDiscrete(view, {bars}) {
     const shrink = Math.max(1, Math.abs(bar[0]) / (REACH - 0.05), Math.abs(bar[1]) / (REACH - 0.05));
     plot.mark(bar[0] / shrink, bar[1] / shrink, slot, {size: 5.5, hollow: shrink > 1, extra: "rule"});
   });
-  view.legend(...bars.map((bar, i) => `${RULES[i]}: |λ̄| ${fmt(cabs(bar))}, ${fmt(Math.atan2(bar[1], bar[0]))} rad`));
+  view.legend(...bars.map((bar, i) =>
+    [i, `${RULES[i]}: |λ̄| ${fmt(cabs(bar))}, ${fmt(Math.atan2(bar[1], bar[0]))} rad`, "line marks"]));
   return bars.map((bar, i) => `${RULES[i]}: modulus ${fmt(cabs(bar))}, angle ${fmt(Math.atan2(bar[1], bar[0]))} radians`).join("; ")
     + ". A hollow mark lies farther out.";
 }

@@ -68,6 +68,23 @@ def convolution(u: Tensor, k: Tensor) -> Tensor:
     return torch.stack([(k[: l + 1] * u[: l + 1].flip(0)).sum() for l in range(len(u))])
 
 
+def circular_convolution(u: Tensor, k: Tensor) -> Tensor:
+    """y_l = sum_j k_j u_{(l-j) mod n}: a convolution on a circle, summed as written, in O(n^2).
+
+    Parameters
+    ----------
+    u, k : Tensor (n,)
+
+    Returns
+    -------
+    y : Tensor (n,)
+
+    Equation: eq-circular
+    """
+    l = torch.arange(len(u), device=u.device)
+    return (k * u[(l[:, None] - l) % len(u)]).sum(1)
+
+
 def diagonal_kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
     """The two-line kernel of S4D: 2 Re of weights times a Vandermonde matrix, with its H*N*L powers.
 

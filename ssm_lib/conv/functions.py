@@ -31,7 +31,7 @@ def causal(u: Tensor, k: Tensor) -> Tensor:
     ValueError
         If u or k is empty, or their leading dimensions do not broadcast.
 
-    Equation: eq-convolution (Gu et al. 2022, S4, Section 2.4)
+    Equation: eq-convolution (Gu et al. 2022, S4, Section 2.4), eq-padding
     """
     _check(u=u, k=k)
     L = u.shape[-1]
@@ -60,6 +60,8 @@ def bidirectional(u: Tensor, k_forward: Tensor, k_backward: Tensor) -> Tensor:
     ------
     TypeError, ValueError
         As `causal`.
+
+    Equation: eq-bidirectional
     """
     _check(u=u, k_forward=k_forward, k_backward=k_backward)
     L = u.shape[-1]
@@ -96,6 +98,8 @@ def stream(u: Tensor, k: Tensor, tail: Tensor | None = None) -> tuple[Tensor, Te
         If u, k or tail is not real floating point.
     ValueError
         If u or k is empty, their leading dimensions do not broadcast, or tail has another shape.
+
+    Equation: eq-stream
     """
     _check(u=u, k=k)
     before = k.shape[-1] - 1

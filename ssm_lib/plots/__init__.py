@@ -3,6 +3,7 @@
 Every function returns a figure that a notebook shows when it is the last value of a cell.
 """
 
+from ssm_lib.plots.convolution import costs, leak
 from ssm_lib.plots.curves import kernels, signals, spectrum, views
 from ssm_lib.plots.discretization import (
     half_plane,
@@ -26,6 +27,8 @@ from ssm_lib.plots.runs import belief, digits, training
 
 __all__ = [
     "bases",
+    "costs",
+    "leak",
     "basis",
     "belief",
     "bins",

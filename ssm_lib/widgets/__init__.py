@@ -8,5 +8,13 @@ from ssm_lib.widgets.hippo_memory import HippoMemory
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
 from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
+from ssm_lib.widgets.padding import Padding
 
-__all__ = ["EigenvaluePair", "HippoMemory", "KernelExplorer", "MemoryExplorer", "OneStep"]
+__all__ = [
+    "EigenvaluePair",
+    "HippoMemory",
+    "KernelExplorer",
+    "MemoryExplorer",
+    "OneStep",
+    "Padding",
+]

@@ -50,8 +50,6 @@ def negacyclic(u: Tensor, k: Tensor, n: int) -> Tensor:
     -------
     y : Tensor (B, H, L), in the dtype and the memory layout of u; computed in float64 if u or k is,
         else in float32.
-
-    Equation: eq-negacyclic
     """
     y, w = torch.empty_like(u), _weights(n, u, k)
     back = w.conj_physical()
@@ -82,8 +80,6 @@ def negacyclic_gradients(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tens
     -------
     du : Tensor (B, H, L)
     dk : Tensor (H, M), summed over the batch
-
-    Equation: eq-conv-gradient
     """
     du, dk, w = torch.empty_like(u), torch.empty_like(k), _weights(n, u, k)
     back = w.conj_physical()

@@ -31,7 +31,8 @@ def causal(u: Tensor, k: Tensor) -> Tensor:
     ValueError
         If u or k is empty, or their leading dimensions do not broadcast.
 
-    Equation: eq-convolution (Gu et al. 2022, S4, Section 2.4), eq-padding
+    Equation: eq-convolution (Gu et al. 2022, S4, Section 2.4), eq-padding, eq-negacyclic,
+    eq-conv-gradient
     """
     _check(u=u, k=k)
     L = u.shape[-1]

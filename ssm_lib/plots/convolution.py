@@ -28,17 +28,10 @@ def leak(t: Tensor, u: Tensor, right: Tensor, wrong: Tensor) -> Figure:
             ax.plot(array(t), array(y), color=colour, ls="-", lw=0.7)
             ax.set(ylabel=label)
         axes[1].sharey(axes[2])
-        off = (wrong - right).abs() > 1e-3 * right.abs().max()
-        axes[2].fill_between(
-            array(t),
-            0,
-            1,
-            where=array(off),
-            transform=axes[2].get_xaxis_transform(),
-            color="#d55e00",
-            alpha=0.12,
-            lw=0,
-        )
+        off = ((wrong - right).abs() > 1e-3 * right.abs().max()).nonzero().flatten()
+        if len(off):
+            span = [float(t[off[0]]), float(t[off[-1]])]
+            axes[2].axvspan(*span, color="#d55e00", alpha=0.12, lw=0)
         axes[2].text(
             0.01, 0.9, "shaded: wrong", transform=axes[2].transAxes, va="top", fontsize=8
         )

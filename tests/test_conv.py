@@ -182,8 +182,8 @@ def test_the_operators_keep_their_promises():
     u, k = (x.requires_grad_() for x in signals(9))
     strided = u.detach().mT.contiguous().mT.requires_grad_()
     for x in (u, strided):
-        torch.library.opcheck(blocks.negacyclic, (x, k, 9))
-        torch.library.opcheck(blocks.negacyclic_gradients, (x, k, torch.ones_like(x), 9))
+        torch.library.opcheck(blocks._operator, (x, k, 9))
+        torch.library.opcheck(blocks._operator_of_gradients, (x, k, torch.ones_like(x), 9))
 
 
 @pytest.mark.skipif(not hasattr(torch.library, "register_vmap"), reason="needs PyTorch 2.5")

@@ -33,24 +33,8 @@ BLOCK_ON_ACCELERATOR = 2**28  # bytes: large enough to keep every core busy
 @torch.library.custom_op(
     "ssm_lib::negacyclic", mutates_args=(), schema="(Tensor u, Tensor k, int n) -> Tensor"
 )
-def negacyclic(u: Tensor, k: Tensor, n: int) -> Tensor:
-    """First L samples of a convolution of period 2n whose wrapped terms count negative.
-
-    y_l = sum over all i, j of k_i u_j if i + j = l, and of -k_i u_j if i + j = l + 2n.
-
-    Parameters
-    ----------
-    u : Tensor (B, H, L), real, L <= 2n.
-    k : Tensor (H, M), real, M <= 2n. A tap at -j, which reads the future, has its place at 2n - j,
-        with its sign changed.
-    n
-        Half the period: an FFT length, as `fast_length` gives it.
-
-    Returns
-    -------
-    y : Tensor (B, H, L), in the dtype and the memory layout of u; computed in float64 if u or k is,
-        else in float32.
-    """
+def _operator(u: Tensor, k: Tensor, n: int) -> Tensor:
+    """What `negacyclic` computes, as one operator."""
     y, w = torch.empty_like(u), _weights(n, u, k)
     back = w.conj_physical()
     for channels, batches, work in _blocks(u, w):
@@ -66,7 +50,9 @@ def negacyclic(u: Tensor, k: Tensor, n: int) -> Tensor:
     mutates_args=(),
     schema="(Tensor u, Tensor k, Tensor dy, int n) -> (Tensor, Tensor)",
 )
-def negacyclic_gradients(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
+def _operator_of_gradients(
+    u: Tensor, k: Tensor, dy: Tensor, n: int
+) -> tuple[Tensor, Tensor]:
     """Gradients of sum(dy * negacyclic(u, k, n)): correlations of dy with k, and of dy with u.
 
     Parameters
@@ -95,25 +81,42 @@ def negacyclic_gradients(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tens
     return du, dk
 
 
-@negacyclic.register_fake
+@_operator.register_fake
 def _(u: Tensor, k: Tensor, n: int) -> Tensor:
     return torch.empty_like(u)
 
 
-@negacyclic_gradients.register_fake
+@_operator_of_gradients.register_fake
 def _(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
     return torch.empty_like(u), torch.empty_like(k)
 
 
-def convolve(u: Tensor, k: Tensor, n: int) -> Tensor:
-    """`negacyclic`, differentiable any number of times (not in forward mode)."""
+def negacyclic(u: Tensor, k: Tensor, n: int) -> Tensor:
+    """First L samples of a convolution of period 2n whose wrapped terms count negative.
+
+    y_l = sum over all i, j of k_i u_j if i + j = l, and of -k_i u_j if i + j = l + 2n. Differentiable any
+    number of times (not in forward mode).
+
+    Parameters
+    ----------
+    u : Tensor (B, H, L), real, L <= 2n.
+    k : Tensor (H, M), real, M <= 2n. A tap at -j, which reads the future, has its place at 2n - j,
+        with its sign changed.
+    n
+        Half the period: an FFT length, as `fast_length` gives it.
+
+    Returns
+    -------
+    y : Tensor (B, H, L), in the dtype and the memory layout of u; computed in float64 if u or k is,
+        else in float32.
+    """
     # torch.compile takes the gradient registered with the operator, torch.func only a Function's.
-    return (negacyclic if torch.compiler.is_compiling() else _Convolve.apply)(u, k, n)
+    return (_operator if torch.compiler.is_compiling() else _Convolve.apply)(u, k, n)
 
 
 def _gradients(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
     compiling = torch.compiler.is_compiling()
-    return (negacyclic_gradients if compiling else _Gradients.apply)(u, k, dy, n)
+    return (_operator_of_gradients if compiling else _Gradients.apply)(u, k, dy, n)
 
 
 def _keep(ctx: Any, inputs: tuple, output: object) -> None:
@@ -129,28 +132,28 @@ def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, None]:
 def _backward_of_gradients(
     ctx: Any, to_u: Tensor, to_k: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, None]:
-    # <to_u, du> + <to_k, dk> = <dy, convolve(to_u, k) + convolve(u, to_k)>: the same two again.
+    # <to_u, du> + <to_k, dk> = <dy, negacyclic(to_u, k) + negacyclic(u, to_k)>: the same two again.
     u, k, dy = ctx.saved_tensors
-    to_dy = convolve(to_u, k, ctx.n) + convolve(u, to_k, ctx.n)
+    to_dy = negacyclic(to_u, k, ctx.n) + negacyclic(u, to_k, ctx.n)
     return *_gradients(to_u, to_k, dy, ctx.n), to_dy, None
 
 
 class _Convolve(torch.autograd.Function):
     generate_vmap_rule = True
-    forward = staticmethod(negacyclic)
+    forward = staticmethod(_operator)
     setup_context = staticmethod(_keep)
     backward = staticmethod(_backward)
 
 
 class _Gradients(torch.autograd.Function):
     generate_vmap_rule = True
-    forward = staticmethod(negacyclic_gradients)
+    forward = staticmethod(_operator_of_gradients)
     setup_context = staticmethod(_keep)
     backward = staticmethod(_backward_of_gradients)
 
 
-negacyclic.register_autograd(_backward, setup_context=_keep)
-negacyclic_gradients.register_autograd(_backward_of_gradients, setup_context=_keep)
+_operator.register_autograd(_backward, setup_context=_keep)
+_operator_of_gradients.register_autograd(_backward_of_gradients, setup_context=_keep)
 
 
 def _spread(x: Tensor, dim: int | None, size: int) -> Tensor:
@@ -170,9 +173,9 @@ def _map(op: Callable, info: Any, dims: tuple, *args: Any) -> tuple[Any, Any]:
 
 
 if hasattr(torch.library, "register_vmap"):  # from PyTorch 2.5 on
-    torch.library.register_vmap(negacyclic, functools.partial(_map, negacyclic))
+    torch.library.register_vmap(_operator, functools.partial(_map, _operator))
     torch.library.register_vmap(
-        negacyclic_gradients, functools.partial(_map, negacyclic_gradients)
+        _operator_of_gradients, functools.partial(_map, _operator_of_gradients)
     )
 
 

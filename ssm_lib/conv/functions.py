@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssm_lib.conv.blocks import convolve, fast_length
+from ssm_lib.conv.blocks import fast_length, negacyclic
 
 
 def causal(u: Tensor, k: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def _half(period: int) -> int:
 
 
 def _apply(u: Tensor, k: Tensor, n: int) -> Tensor:
-    """`convolve`, for leading dimensions that broadcast."""
+    """`negacyclic`, for leading dimensions that broadcast."""
     L, M = u.shape[-1], k.shape[-1]
     leading = torch.broadcast_shapes(u.shape[:-1], k.shape[:-1])
     if 0 in leading:  # an empty batch, which not every FFT library takes
@@ -138,7 +138,7 @@ def _apply(u: Tensor, k: Tensor, n: int) -> Tensor:
     )  # dimensions before are batch, those from here channels
     u = u.expand(*leading, L).reshape(leading[:split].numel(), -1, L)
     k = k.expand(*leading[split:], M).reshape(-1, M)
-    return convolve(u, k, n).reshape(*leading, L)
+    return negacyclic(u, k, n).reshape(*leading, L)
 
 
 def _check(u: Tensor, **kernels: Tensor) -> None:

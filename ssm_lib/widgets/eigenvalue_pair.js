@@ -63,7 +63,7 @@ function drawPlane(view, {z, re, im, dt}) {
   const {x, y} = GROUND, height = (view.width - 70) * (y[1] - y[0]) / (x[1] - x[0]) + 58;
   const plot = view.axes(height, {low: x[0], high: x[1], title: "decay Re λ (1/s)"}, {low: y[0], high: y[1], title: "pitch Im λ (rad/s)"});
   plot.region(x[0], 0, y[0], y[1]);
-  const size = cabs(z[0]), turn = linspace(Math.PI / 2, 1.5 * Math.PI, 91); // |λ| = √(k/m): more or less damping only
+  const size = cabs(z[0]), turn = linspace(Math.PI / 2, 1.5 * Math.PI, 91); // |λ| = √(κ/m): more or less damping only
   if (im >= 0) plot.line(turn.map((a) => size * Math.cos(a)), turn.map((a) => size * Math.sin(a)), "ref", "orbit");
   if (Math.PI / dt < y[1]) {
     plot.hline(Math.PI / dt);

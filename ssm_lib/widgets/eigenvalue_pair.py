@@ -22,7 +22,7 @@ SECONDS = 6.0  # drawn
 
 
 class EigenvaluePair(Widget):
-    """The eigenvalues of m q'' + c q' + k q = u with m = 2 kg, and the response to one knock.
+    """The eigenvalues of m q'' + c q' + kappa q = u with m = 2 kg, and the response to one knock.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class EigenvaluePair(Widget):
         """A, B and C with state (position, velocity), float64; the stiffness may be negative."""
         over_mass = self.re**2 + self.im * abs(
             self.im
-        )  # k/m, the product of the eigenvalues
+        )  # kappa/m, the product of the eigenvalues
         A = torch.tensor([[0, 1], [-over_mass, 2 * self.re]], dtype=torch.float64)
         return A, torch.tensor([0, 1 / MASS]).to(A), torch.tensor([1, 0]).to(A)
 

@@ -9,6 +9,7 @@ from ssm_lib.widgets.kernel_explorer import KernelExplorer
 from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
 from ssm_lib.widgets.padding import Padding
+from ssm_lib.widgets.rank_one import RankOne
 
 __all__ = [
     "EigenvaluePair",
@@ -17,4 +18,5 @@ __all__ = [
     "MemoryExplorer",
     "OneStep",
     "Padding",
+    "RankOne",
 ]

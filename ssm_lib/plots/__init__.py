@@ -24,6 +24,7 @@ from ssm_lib.plots.linear_systems import (
 from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
+from ssm_lib.plots.s4 import conditioning, decomposition, nodes
 
 __all__ = [
     "bases",
@@ -33,6 +34,8 @@ __all__ = [
     "belief",
     "bins",
     "capacities",
+    "conditioning",
+    "decomposition",
     "digits",
     "errors",
     "frequency_response",
@@ -40,6 +43,7 @@ __all__ = [
     "kernels",
     "log_curves",
     "loglog",
+    "nodes",
     "one_future",
     "past",
     "rates",

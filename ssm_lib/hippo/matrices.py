@@ -95,7 +95,7 @@ def low_rank(measure: str, N: int) -> Tensor:
     ValueError, TypeError
         As `transition`.
 
-    Equation: eq-ends (Gu et al. 2022, S4, Theorem 1 and App. C.1)
+    Equation: eq-nplr, eq-ends (Gu et al. 2022, S4, Theorem 1 and App. C.1)
     """
     _, B = transition(measure, N)
     if measure == "legt":
@@ -132,7 +132,7 @@ def nplr(measure: str, N: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     ValueError, TypeError
         If the measure is unknown, or N is not a positive even int.
 
-    Source: Gu et al. 2022, S4, Theorem 1.
+    Equation: eq-nplr (Gu et al. 2022, S4, Theorem 1)
     """
     validate.positive_int("N", N, even=True)
     A, B = transition(measure, N)

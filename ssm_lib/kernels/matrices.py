@@ -142,7 +142,7 @@ def dplr(
     TypeError, ValueError
         If length is not a positive int, the shapes do not match, or the algorithm is unknown.
 
-    Source: Gu et al. 2022, S4, Algorithm 1; Goel et al. 2022 for Q = P.
+    Equation: eq-dplr (Gu et al. 2022, S4, Algorithm 1; Goel et al. 2022 for Q = P)
     """
     validate.positive_int("length", length)
     validate.one_of("algorithm", algorithm, ("krylov", "cauchy"))
@@ -181,6 +181,8 @@ def real_form(A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor) -> RealSyst
     ------
     ValueError
         If the shapes do not match.
+
+    Equation: eq-dplr
     """
     if not (
         A.ndim == 2 and A.shape == B.shape == C.shape == P.shape[1:] == Q.shape[1:]
@@ -224,8 +226,10 @@ def cauchy_kernel(
     -------
     K : Tensor (H, L), float64
 
-    Source: Gu et al. 2022, S4, Algorithm 1 and App. C.3. The node z = -1, where g is infinite, takes its
-    limit K_hat(-1) = (dt/2) C_tilde B.
+    The node z = -1, where g is infinite, takes its limit K_hat(-1) = (dt/2) C_tilde B.
+
+    Equation: eq-generating, eq-resolvent, eq-woodbury, eq-cauchy (Gu et al. 2022, S4, Algorithm 1 and
+        App. C.3)
     """
     H, L = len(A), length
     eye = torch.eye(A_bar.shape[-1], dtype=A_bar.dtype, device=A_bar.device)

@@ -50,7 +50,7 @@ class S4(DenseLayer):
     ValueError, TypeError
         On an argument outside what is named here.
 
-    Source: Gu et al. 2022, S4, Section 3; Goel et al. 2022 (SaShiMi) for Q = P.
+    Equation: eq-s4-step (Gu et al. 2022, S4, App. C.2; Goel et al. 2022 for Q = P)
     """
 
     slow_parameters = ("log_neg_re", "imag", "P", "B", "log_dt")

@@ -68,7 +68,7 @@ def _run(  # type: ignore[no-untyped-def]
         at = ((batch * L + l) * N + n[None, :]) * pair
         a_at = at if PER_STEP else n[None, :] * pair + 0 * at
         last = t == STEPS - 1
-        ar = tl.load(a + a_at, mask=inside, other=1)  # beyond the end x stays as it is
+        ar = tl.load(a + a_at, mask=inside, other=0)
         br = tl.load(b + at, mask=inside, other=0).to(wide)
         if COMPLEX:
             ai = tl.load(a + a_at + 1, mask=inside, other=0)

@@ -21,6 +21,9 @@ BROWSERS = (
 )
 left_out = pytest.StashKey[int]()
 
+if not torch.cuda.is_available():  # triton reads it as it is imported, by whichever test comes first
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 
 def find_browser() -> str | None:
     """A Chromium of this machine: CHROMIUM names one, else the usual places are searched."""

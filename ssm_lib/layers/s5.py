@@ -6,7 +6,7 @@ B           (P/2, H), input weights in the eigenbasis: V* B        parameterizat
 C           (H, P/2), output weights in the eigenbasis: C V        parameterization
 dt          step, one per state, log-uniform at the start          initialization
 J           blocks of the initial HiPPO-N matrix (`s5_init`)       initialization
-scan        x_k = A_bar x_{k-1} + B_bar u_k in log2(L) steps       scan
+scan        x_k = A_bar x_{k-1} + B_bar u_k, in blocks             scan
 
 P (`d_state`) is the real state size of the whole layer, not of a channel. The original stores the
 eigenvalues with negative imaginary part: conjugate B and C to compare.
@@ -198,16 +198,21 @@ class S5(SSMLayer):
         rate: float | Tensor,
         return_state: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        v = self._project(x.transpose(1, 2))  # B u (B, L, P/2)
+        u = x.transpose(1, 2)  # (B, L, H): time before channels, as the scan has it
         A_bar, gain = self._discrete(rate)  # (P/2,), or per step (B, L, P/2)
+        b = self._project(u, gain)  # B_bar u (B, L, P/2)
         x0 = None if state is None else torch.complex(state[..., 0], state[..., 1])
-        past = states = scan.linear(A_bar, gain.to(v.dtype) * v, x0)
+        past = states = scan.linear(A_bar, b, x0)
         if self.bidirectional:
             if isinstance(rate, Tensor):
                 A_bar, gain = self._discrete(_until_next(rate, lengths))
-            future = scan.linear(A_bar, gain.to(v.dtype) * v, reverse=True)
+                b = self._project(u, gain)
+            future = scan.linear(A_bar, b, reverse=True)
             states = torch.cat([past, future], dim=-1)  # (B, L, P)
-        y = self._read(states).transpose(1, 2) + self.D[:, None] * x  # (B, H, L)
+        y = self._read(states)
+        y = y.addcmul_(u, self.D.to(y.dtype)).transpose(
+            1, 2
+        )  # in place, for memory is the limit
         if not return_state:
             return y, None
         end = past.shape[1] - 1 if lengths is None else lengths - 1
@@ -217,7 +222,8 @@ class S5(SSMLayer):
         self, u: Tensor, state: Tensor, rate: float | Tensor
     ) -> tuple[Tensor, Tensor]:
         A_bar, gain = self._discrete(rate)  # in float64: see S4D
-        x = A_bar * torch.complex(state[..., 0], state[..., 1]) + gain * self._project(u)
+        b = self._project(u, gain)
+        x = A_bar * torch.complex(state[..., 0], state[..., 1]) + b
         state = torch.view_as_real(x).to(self.compute_dtype)  # (B, P/2, 2)
         return self._read(torch.view_as_complex(state)), state
 
@@ -228,11 +234,16 @@ class S5(SSMLayer):
         Lambda = self.eigenvalues()
         return discretize.diagonal(Lambda, torch.ones_like(Lambda), dt, self.discretization)
 
-    def _project(self, u: Tensor) -> Tensor:
-        """B u: (..., H) -> (..., P/2), complex, as one real matrix product."""
-        B = self.B.to(self.compute_dtype).transpose(0, 1).flatten(1)  # (H, P), interleaved
+    def _project(self, u: Tensor, gain: Tensor) -> Tensor:
+        """B_bar u: (..., H) -> (..., P/2), complex, as one real matrix product."""
+        B = torch.view_as_complex(self.B.to(self.compute_dtype))  # (P/2, H)
+        constant = gain.ndim == 1
+        if constant:
+            B = (gain[:, None] * B).to(B.dtype)
+        B = torch.view_as_real(B.T).flatten(1)  # (H, P), interleaved
         with torch.autocast(u.device.type, enabled=False):
-            return torch.view_as_complex((u @ B).unflatten(-1, (-1, 2)))
+            b = torch.view_as_complex((u @ B).unflatten(-1, (-1, 2)))
+        return b if constant else gain.to(b.dtype) * b
 
     def _read(self, x: Tensor) -> Tensor:
         """2 Re(C x): (..., P/2) -> (..., H), as one real matrix product."""

@@ -98,7 +98,7 @@ FIGURES = {
     "reconstructions": lambda: plots.reconstructions(x, x, {"N = 1": 0 * x, "N = 2": x}, "value"),
     "errors": lambda: plots.errors(torch.arange(1.0, 51), {"a": 1 / x, "b": 2 / x}, "error", slope=-0.5),
     "stretched": lambda: plots.stretched(
-        {"fast": (x, x), "slow": (2 * x, x)}, {"fast": x[:5], "slow": x[:5]}
+        {"fast": (x, x), "slow": (2 * x, x)}, {"fast": x[:5], "slow": x[:5]}, "mV"
     ),
 }
 
@@ -129,6 +129,7 @@ def test_figures_hold_the_data():
     assert guide[3] / guide[0] == pytest.approx(0.5)
     signals, coefficients = FIGURES["stretched"]().axes
     assert signals.lines[1].get_xdata().max() == 2
+    assert all("mV" in ax.get_ylabel() for ax in (signals, coefficients))
     torch.testing.assert_close(torch.as_tensor(coefficients.lines[0].get_ydata()), x[:5])
 
 

@@ -121,7 +121,7 @@ def errors(
 
 
 def stretched(
-    signals: Mapping[str, tuple[Tensor, Tensor]], c: Mapping[str, Tensor]
+    signals: Mapping[str, tuple[Tensor, Tensor]], c: Mapping[str, Tensor], unit: str
 ) -> Figure:
     """Signals of different speed, and the coefficients that each of them leaves.
 
@@ -129,6 +129,8 @@ def stretched(
     ----------
     signals : {label: (t, u)}, each Tensor (L,); the lengths may differ
     c : {label: Tensor (N,)}, of the same labels
+    unit
+        Of the signals, and so of the coefficients.
     """
     looks = (
         {"marker": "o", "ms": 7, "mfc": "none"},
@@ -144,8 +146,8 @@ def stretched(
         for (label, x), look in zip(c.items(), looks, strict=False):
             right.plot(array(x), ls="", label=label, **look)
         right.axhline(0, color="#555555", lw=0.8, ls="-")
-        left.set(xlabel="time (s)", ylabel="signal")
-        right.set(xlabel="coefficient n", ylabel="$c_n$ at the end")
+        left.set(xlabel="time (s)", ylabel=f"signal ({unit})")
+        right.set(xlabel="coefficient n", ylabel=f"$c_n$ at the end ({unit})")
         left.legend(loc="lower left", bbox_to_anchor=(0, 1))
         right.legend(loc="lower left", bbox_to_anchor=(0, 1))
     return done(figure)

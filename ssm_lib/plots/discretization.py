@@ -56,17 +56,10 @@ def stability(rules: Rules, points: Tensor, reach: float = 3.2) -> Figure:
     with plt.rc_context(STYLE):
         figure, axes = _planes(rules, "Re λΔ", "Im λΔ", (-reach, reach))
         for ax, (method, alpha) in zip(axes, rules.values(), strict=False):
-            inside = _modulus(plane, method, alpha) < 1
-            ax.contourf(
-                array(side),
-                array(side),
-                array(inside),
-                levels=[0.5, 1.5],
-                colors=["#cfe3f3"],
-            )
-            ax.contour(
-                array(side), array(side), array(inside), levels=[0.5], colors=[COLOURS[0]]
-            )
+            size = array(_modulus(plane, method, alpha).clamp(max=2))  # 1 on the border
+            grid = (array(side), array(side), size)
+            ax.contourf(*grid, levels=[0, 1], colors=["#cfe3f3"])
+            ax.contour(*grid, levels=[1], colors=[COLOURS[0]])
             stable = _modulus(both, method, alpha) < 1
             for kept, marker, color in (
                 (stable, "o", "#1b1b1b"),

@@ -81,9 +81,8 @@ class OneStep(Widget):
             plane.plot(a_bar.real, a_bar.imag, marker, color=color, label=name)
             lane = axes[name]
             lane.plot(t, exact, color="#57606a", linewidth=3, alpha=0.4)
-            kept = (
-                int((y - 1).abs().gt(1.2).int().argmax()) or STEPS + 1
-            )  # up to where it leaves
+            left = int((y - 1).abs().gt(1.2).int().argmax())  # 0: stays in its lane
+            kept = left or STEPS + 1
             lane.plot(
                 k[:kept],
                 y[:kept],
@@ -93,7 +92,9 @@ class OneStep(Widget):
                 linewidth=0.8,
                 markersize=4,
             )
-            lane.set(ylim=(-0.2, 2.2), yticks=[0, 1], xlim=(0, STEPS))
+            lane.set(
+                ylim=(-0.2, 2.2), yticks=[0, 1], xlim=(0, STEPS), xticks=range(0, 21, 5)
+            )
             lane.set_ylabel(name, rotation=0, ha="right", va="center")
             lane.tick_params(labelbottom=name == "ZOH")
             lane.spines[["top", "right"]].set_visible(False)

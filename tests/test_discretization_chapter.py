@@ -190,8 +190,6 @@ LAM = torch.tensor([-0.5 + 2j], dtype=torch.complex128)
         (discretization.prewarp, lambda w, dt: 2 / dt * torch.tan(w * dt / 2), "Right"),
         (discretization.prewarp, lambda w, dt: torch.tan(w * dt / 2), "case 1"),
         (discretization.prewarp, lambda w, dt: 2 / dt * torch.arctan(w * dt / 2), "case 1"),
-        (discretization.first_order_hold, lambda lam, dt: None, "Not begun"),
-        (discretization.first_order_hold, lambda lam, dt: (lam * dt, lam * dt), "first value"),
         (discretization.translate, lambda lam, B, dt: (torch.log(lam), B), "new eigenvalues"),
         (discretization.translate, lambda lam, B, dt: None, "Not begun"),
     ],
@@ -199,19 +197,6 @@ LAM = torch.tensor([-0.5 + 2j], dtype=torch.complex128)
 def test_exercises(exercise, answer, says, capsys):
     assert exercise(answer) is (says == "Right")
     assert says in capsys.readouterr().out
-
-
-def test_first_order_hold_by_quadrature(capsys):
-    """The weights, as integrals over the step summed by the midpoint rule."""
-
-    def weights(lam, dt):
-        s = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000  # of the step
-        arrives = torch.exp(lam[:, None] * dt * (1 - s))
-        return tuple(dt * (arrives * part).mean(-1) for part in (1 - s, s))
-
-    assert discretization.first_order_hold(weights)
-    assert not discretization.first_order_hold(lambda lam, dt: weights(lam, dt)[::-1])
-    assert "first value (weight of u_{k-1}), case 1" in capsys.readouterr().out
 
 
 def test_translated_modes_do_the_same_under_zoh(capsys):

@@ -54,19 +54,6 @@ def gate_step(answer: Any) -> bool:
     return check.function(answer, torch.nn.functional.softplus, [(v,)], name="the step")
 
 
-def first_order_hold(answer: Any) -> bool:
-    """Weights of u_{k-1} and u_k where the input runs straight between its samples."""
-
-    def reference(lam: Tensor, dt: float) -> tuple[Tensor, Tensor]:
-        z = dt * lam
-        now = dt * (torch.exp(z) - 1 - z) / z**2
-        return dt * (torch.exp(z) - 1) / z - now, now
-
-    lam = torch.tensor([-0.5 + 3j, -2 + 0j], dtype=torch.complex128)
-    names = ("first value (weight of u_{k-1})", "second value (weight of u_k)")
-    return _pair(answer, reference, [(lam, 0.3), (lam, 1.5)], names)
-
-
 def translate(answer: Any) -> bool:
     """Eigenvalues and input weights whose ZOH recurrence is the bilinear recurrence of other ones."""
 

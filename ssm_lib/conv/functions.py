@@ -37,9 +37,8 @@ def causal(u: Tensor, k: Tensor) -> Tensor:
     _check(u=u, k=k)
     L = u.shape[-1]
     k = k[..., :L]
-    return _apply(
-        u, k, _half(L + k.shape[-1] - 1)
-    )  # room for the tail: nothing wraps around
+    n = _half(L + k.shape[-1] - 1)  # room for the tail: nothing wraps around
+    return _apply(u, k, n)
 
 
 def bidirectional(u: Tensor, k_forward: Tensor, k_backward: Tensor) -> Tensor:

@@ -75,6 +75,6 @@ class Padding(Widget):
             top.legend()
         bottom.plot(right, "o-", color="#00835f", ms=3, lw=0.8)
         bottom.plot(self.signal(), color="#777777", lw=0.8, label="input u")
-        bottom.set(ylabel="right", xlabel="step l")
+        bottom.set(ylabel="correct", xlabel="step l")
         bottom.legend()
         return figure

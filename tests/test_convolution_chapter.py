@@ -56,6 +56,11 @@ def test_figures_hold_the_data():
     shaded = figure.axes[2].patches[0].get_extents().transformed(figure.axes[2].transData.inverted())
     assert shaded.x0 == pytest.approx(0)
     assert shaded.x1 == pytest.approx(float(t[t < 0.2][-1]), abs=1e-6)
+    figure = plots.rows(t, {"a": t, "b": t**2})
+    figure.draw_without_rendering()
+    assert [ax.get_ylabel() for ax in figure.axes] == ["a", "b"]
+    for ax, y in zip(figure.axes, (t, t**2), strict=True):
+        torch.testing.assert_close(torch.as_tensor(ax.lines[0].get_ydata()), y)
     lengths = 2 ** torch.arange(3, 8)
     figure = plots.costs(lengths, {"a": lengths.double(), "b": lengths.double().log2()})
     figure.draw_without_rendering()

@@ -3,7 +3,7 @@
 Every function returns a figure that a notebook shows when it is the last value of a cell.
 """
 
-from ssm_lib.plots.convolution import costs, leak
+from ssm_lib.plots.convolution import costs, leak, rows
 from ssm_lib.plots.curves import kernels, signals, spectrum, views
 from ssm_lib.plots.discretization import (
     half_plane,
@@ -50,6 +50,7 @@ __all__ = [
     "reconstructions",
     "regimes",
     "resampled",
+    "rows",
     "signals",
     "spectrum",
     "stability",

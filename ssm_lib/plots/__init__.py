@@ -13,6 +13,7 @@ from ssm_lib.plots.discretization import (
     stability,
     warping,
 )
+from ssm_lib.plots.dss import lengths, moved
 from ssm_lib.plots.linear_systems import (
     bins,
     capacities,
@@ -41,9 +42,11 @@ __all__ = [
     "frequency_response",
     "half_plane",
     "kernels",
+    "lengths",
     "log_curves",
     "loglog",
     "nodes",
+    "moved",
     "one_future",
     "past",
     "rates",

@@ -10,6 +10,7 @@ from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
 from ssm_lib.widgets.padding import Padding
 from ssm_lib.widgets.rank_one import RankOne
+from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
 __all__ = [
     "EigenvaluePair",
@@ -19,4 +20,5 @@ __all__ = [
     "OneStep",
     "Padding",
     "RankOne",
+    "SoftmaxMode",
 ]

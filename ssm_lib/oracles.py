@@ -121,7 +121,7 @@ def dss_kernel(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str) -> T
     -------
     K : Tensor (H, L)
 
-    Source: Gupta et al. 2022, DSS.
+    Equation: eq-dss-exp, eq-dss-softmax (Gupta et al. 2022, DSS)
     """
     z = dt[:, None] * A
     rows = torch.exp(z[..., None] * torch.arange(length))  # (H, N, L)

@@ -141,7 +141,9 @@ def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax")
     TypeError, ValueError
         As `vandermonde`; if the variant is unknown.
 
-    Source: Gupta et al. 2022, DSS; the softmax in the form that does not overflow.
+    The softmax is computed in a form that does not overflow.
+
+    Equation: eq-dss-exp, eq-dss-softmax, eq-stable-softmax (Gupta et al. 2022, DSS)
     """
     validate.one_of("variant", variant, ("softmax", "exp"))
     validate.positive_int("length", length)

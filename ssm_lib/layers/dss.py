@@ -43,6 +43,8 @@ def initial_eigenvalues(init: str, N: int) -> Tensor:
     ------
     ValueError, TypeError
         If init is unknown or N is not a positive int.
+
+    Equation: eq-dss-inits (Gupta et al. 2022, DSS)
     """
     validate.one_of("init", init, INITS)
     validate.positive_int("d_state", N)
@@ -84,7 +86,7 @@ class DSS(DiagonalLayer):
         On an argument outside what is named here; from `step` and wherever a state or `lengths` is
         involved, if a softmax layer has no `length`.
 
-    Source: Gupta et al. 2022, DSS.
+    Equation: eq-dss-exp, eq-dss-softmax (Gupta et al. 2022, DSS)
     """
 
     slow_parameters = ("log_neg_re", "re", "imag", "log_dt", "W")

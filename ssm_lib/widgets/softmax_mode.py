@@ -75,8 +75,8 @@ class SoftmaxMode(Widget):
         axes["softmax"].plot(
             self.softmax(self.L // 2), color="#999999", linewidth=3, label="at L/2"
         )
-        color, dash, _ = STYLES[1]
-        axes["softmax"].plot(self.softmax(), color=color, linestyle=dash, label="at L")
+        color, broken, _ = STYLES[1]
+        axes["softmax"].plot(self.softmax(), color=color, linestyle=broken, label="at L")
         axes["softmax"].set(
             xlim=(-5, self.L + 4),
             title=f"softmax over L = {self.L}",

@@ -61,3 +61,8 @@ def test_function(answer, right, says, capsys):
     cases = [(torch.tensor([1.0]),), (torch.tensor([2.0]),)]
     assert check.function(answer, lambda x: x + 1, cases) is right
     assert says in capsys.readouterr().out
+
+
+def test_one_case_agrees(capsys):
+    assert check.function(lambda x: x + 1, lambda x: x + 1, [(torch.tensor([1.0]),)])
+    assert "1 case agrees with" in capsys.readouterr().out

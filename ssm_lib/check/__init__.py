@@ -116,7 +116,8 @@ def function(
         problem = _difference(result, reference(*arguments), tolerance)
         if problem:
             return _wrong(f"{prefix}case {i} of {len(cases)}: {problem}")
-    return _right(f"{prefix}{len(cases)} cases agree with the reference")
+    agree = "1 case agrees" if len(cases) == 1 else f"{len(cases)} cases agree"
+    return _right(f"{prefix}{agree} with the reference")
 
 
 def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | None:

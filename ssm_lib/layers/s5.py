@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ssm_lib import discretize, hippo, scan, validate
 from ssm_lib.layers.base import SSMLayer
+from ssm_lib.layers.readout import readout
 from ssm_lib.layers.s5_init import initial_output, initial_system
 
 METHODS = ("zoh", "bilinear")
@@ -209,10 +210,9 @@ class S5(SSMLayer):
                 b = self._project(u, gain)
             future = scan.linear(A_bar, b, reverse=True)
             states = torch.cat([past, future], dim=-1)  # (B, L, P)
-        y = self._read(states)
-        y = y.addcmul_(u, self.D.to(y.dtype)).transpose(
-            1, 2
-        )  # in place, for memory is the limit
+        pairs, D = torch.view_as_real(states).flatten(-2), self.D.to(u.dtype)
+        with torch.autocast(u.device.type, enabled=False):
+            y = readout(pairs, self._output_matrix(), u, D).transpose(1, 2)  # (B, H, L)
         if not return_state:
             return y, None
         end = past.shape[1] - 1 if lengths is None else lengths - 1
@@ -225,7 +225,8 @@ class S5(SSMLayer):
         b = self._project(u, gain)
         x = A_bar * torch.complex(state[..., 0], state[..., 1]) + b
         state = torch.view_as_real(x).to(self.compute_dtype)  # (B, P/2, 2)
-        return self._read(torch.view_as_complex(state)), state
+        with torch.autocast(u.device.type, enabled=False):
+            return state.flatten(-2) @ self._output_matrix(), state
 
     def _discrete(self, rate: float | Tensor) -> tuple[Tensor, Tensor]:
         """A_bar and the gain B_bar / B, complex128: (P/2,); with an interval per step (..., P/2)."""
@@ -245,14 +246,10 @@ class S5(SSMLayer):
             b = torch.view_as_complex((u @ B).unflatten(-1, (-1, 2)))
         return b if constant else gain.to(b.dtype) * b
 
-    def _read(self, x: Tensor) -> Tensor:
-        """2 Re(C x): (..., P/2) -> (..., H), as one real matrix product."""
-        C = self.C.to(self.compute_dtype)
-        C = torch.stack(
-            [2 * C[..., 0], -2 * C[..., 1]], dim=-1
-        )  # Re cx = Re c Re x - Im c Im x
-        with torch.autocast(x.device.type, enabled=False):
-            return torch.view_as_real(x).flatten(-2) @ C.flatten(1).T
+    def _output_matrix(self) -> Tensor:
+        """The real (P, H) whose product with states, flattened from (..., P/2, 2), is 2 Re(C x)."""
+        C = self.C.to(self.compute_dtype)  # Re cx = Re c Re x - Im c Im x
+        return torch.stack([2 * C[..., 0], -2 * C[..., 1]], dim=-1).flatten(1).T
 
 
 def _until_next(dt: Tensor, lengths: Tensor | None) -> Tensor:

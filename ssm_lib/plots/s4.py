@@ -37,9 +37,7 @@ def conditioning(
             for (label, y), marker in zip(curves.items(), "os^", strict=False):
                 ax.semilogy(array(sizes), array(y), marker=marker, ms=4, label=label)
             ax.axhline(bound, color=QUIET, lw=0.8, ls="-")
-            ax.text(
-                float(sizes[-1]), bound, words, ha="right", va="bottom", color="#333333"
-            )
+            ax.text(float(sizes[0]), bound, words, ha="left", va="bottom", color="#333333")
             ax.set(xlabel="state size N")
             ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
         axes[0].set(ylabel="condition number")

@@ -63,8 +63,8 @@ function drawKernel(view, {K, whole, gain, rho}) {
   const bent = whole.map((v) => gain * v), fits = range(K, whole, bent);
   const plot = view.axes(250, {low: 0, high: LENGTH, title: "lag l (samples)"}, {...fits, title: "K_l / Δ (1/s)"});
   plot.line(null, whole, "ref");
-  plot.line(null, bent, 1);
   plot.line(null, K, 0);
+  plot.line(null, bent, 1); // last: it is seen through the swinging
   view.legend([0, `faded to ρ = ${fmt(rho)}`], ["ref", "S4: ρ = 1"], [1, `S4 times 2/(1 + ρ) = ${fmt(gain)}`]);
   return `The kernel starts at ${fmt(K[0])}; S4's at ${fmt(whole[0])}.`;
 }
@@ -85,7 +85,7 @@ const readout = ({off, gain, rho, N}) => [
 export default widget({
   name: "rank-one",
   label: "The rank-one part of LegS, faded",
-  controls: [slider("rho", "ρ"), slider("N", "N"), slider("dt", "Δ", {unit: "s"}), slider("n", "output: x_n, n")],
+  controls: [slider("rho", "ρ"), slider("N", "N"), slider("dt", "Δ", {unit: "s"}), slider("n", "output: n of xₙ")],
   panels: [
     [chart("kernel", "Kernel", drawKernel)],
     [chart("response", "Frequency response", drawResponse)],

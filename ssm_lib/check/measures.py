@@ -60,11 +60,11 @@ def echo(answer: Any) -> bool:
 
 
 def fading(answer: Any) -> bool:
-    """A and B of LegT with kernels that fade by e^{-a s}: LegT's A minus a I, the same B."""
+    """A and B of LegT with kernels that fade by e^{-r a}: LegT's A minus r I, the same B."""
 
-    def reference(N: int, a: float) -> tuple[Tensor, Tensor]:
+    def reference(N: int, r: float) -> tuple[Tensor, Tensor]:
         A, B = hippo.transition("legt", N)
-        return A - a * torch.eye(N), B
+        return A - r * torch.eye(N), B
 
     return _systems(answer, reference, [(2, 0.0), (4, 1.0), (7, 2.5)])
 

@@ -148,3 +148,36 @@ def dplr_system(
     """
     A, B, C, P, Q = (torch.cat([x, x.conj()], dim=-1) for x in (A, B, C, P, Q))
     return torch.diag(A) - P.mT @ Q.conj(), B, C
+
+
+def dplr_kernel(
+    A: Tensor, P: Tensor, B: Tensor, C_tilde: Tensor, dt: Tensor, length: int
+) -> Tensor:
+    """The kernel of S4 by four Cauchy sums as printed, with their H*N*L quotients; low rank 1, Q = P.
+
+    Parameters
+    ----------
+    A, P, B, C_tilde : Tensor (H, N/2), complex
+        One of each conjugate pair; C_tilde = C (I - A_bar^L), the truncated output matrix.
+    dt : Tensor (H,)
+    length
+        Number of samples L.
+
+    Returns
+    -------
+    K : Tensor (H, L)
+
+    Source: Gu et al. 2022, S4, Algorithm 1. At z = -1, where g is infinite, rounding keeps 1 + z from 0.
+    """
+    A, P, B, C_tilde = (
+        torch.cat([x, x.conj()], dim=-1) for x in (A, P, B, C_tilde)
+    )  # (H, N)
+    angle = torch.arange(length, dtype=torch.float64) / length
+    z = torch.exp(-2j * torch.pi * angle).to(A.dtype)  # the roots of unity
+    g = 2 / dt[:, None] * (1 - z) / (1 + z)  # (H, L)
+
+    def cauchy(v: Tensor) -> Tensor:
+        return (v[..., None] / (g[:, None] - A[..., None])).sum(1)  # (H, N, L) -> (H, L)
+
+    woodbury = cauchy(C_tilde * P) * cauchy(P.conj() * B) / (1 + cauchy(P.conj() * P))
+    return torch.fft.ifft(2 / (1 + z) * (cauchy(C_tilde * B) - woodbury)).real

@@ -34,7 +34,8 @@ def test_krylov_equals_repeated_multiplication(L):
     single = kernels.krylov(A_bar.float(), B_bar.float(), C.float(), L)
     assert single.dtype == torch.float32
     exact = kernels.krylov(A_bar.float().double(), B_bar.float().double(), C.float().double(), L)
-    torch.testing.assert_close(single, exact.float())
+    torch.testing.assert_close(single, exact.float(), rtol=0, atol=5e-7 * float(exact.abs().max()))
+    assert kernels.krylov(A_bar, B_bar, C, L, torch.float32).dtype == torch.float32
 
 
 def test_krylov_gradients_and_complex_systems():
@@ -62,6 +63,33 @@ def test_dplr_equals_the_dense_system(measure, algorithm, separate_q):
             scale = float(expected.abs().max())
             assert float(expected.imag.abs().max()) < 1e-10 * scale
             torch.testing.assert_close(K[h], expected.real, rtol=0, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("L", [2, 64, 1023, 1024])
+def test_dplr_equals_the_printed_cauchy_sums(L):
+    A, P, B, C, dt, _ = dplr_system()
+    system = kernels.real_form(A, P, B, C, P)
+    A_bar, _ = discretize.dense(system.A, system.B, dt, "bilinear")
+    C_tilde = system.C - (system.C[:, None] @ torch.linalg.matrix_power(A_bar, L))[:, 0]
+    C_tilde = torch.complex(C_tilde[:, :8], -C_tilde[:, 8:]) / 2
+    expected = oracles.dplr_kernel(A, P[0], B, C_tilde, dt, L)
+    K = kernels.dplr(A, P, B, C, dt, L)
+    torch.testing.assert_close(K, expected, rtol=0, atol=1e-9 * float(K.abs().max()))
+
+
+def test_dplr_in_single_precision():
+    A, P, B, C, dt, _ = dplr_system(N=64, H=3)
+    single = [x.to(torch.complex64) for x in (A, P, B, C)] + [dt.float()]
+    double = [x.to(torch.complex128) for x in single[:4]] + [single[4].double()]
+    grad, kernel, gradients = torch.randn(3, 16384), [], []
+    for inputs in (single, double):
+        inputs = [x.requires_grad_() for x in inputs]
+        K = kernels.dplr(*inputs, 16384)
+        kernel.append(K.detach())
+        gradients.append(torch.autograd.grad(K, inputs, grad.to(K.dtype)))
+    assert kernel[0].dtype == torch.float32
+    for x, y in [kernel, *zip(*gradients, strict=True)]:
+        assert float((x - y).abs().max() / y.abs().max()) < 1e-6
 
 
 @pytest.mark.parametrize("L", [16384, 16383])

@@ -16,7 +16,7 @@ def test_shows_the_source_with_a_short_docstring():
         in text
     )
     assert "Parameters" not in text
-    assert "return K.flatten(-2)[..., :length]" in text
+    assert "return K.transpose(0, 1).reshape(*shape, length)" in text
     assert text._repr_markdown_() == f"```python\n{text}\n```"
     compile(text, "shown", "exec")
 

@@ -1,7 +1,7 @@
 """Convolution kernels of state space models, as matrix products.
 
-`modes` has those of diagonal systems (S4D, DSS, DLR), `matrices` those of dense and of diagonal plus
-low-rank ones (LSSL, S4).
+`modes` has those of diagonal systems (S4D, DSS, DLR), by the products of `products`; `matrices` has
+those of dense and of diagonal plus low-rank systems (LSSL, S4).
 """
 
 from ssm_lib.kernels.matrices import (
@@ -12,14 +12,8 @@ from ssm_lib.kernels.matrices import (
     krylov_transpose,
     real_form,
 )
-from ssm_lib.kernels.modes import (
-    diagonal,
-    dlr,
-    dss,
-    powers,
-    vandermonde,
-    vandermonde_transpose,
-)
+from ssm_lib.kernels.modes import diagonal, dlr, dss
+from ssm_lib.kernels.products import powers, vandermonde, vandermonde_transpose
 
 __all__ = [
     "RealSystem",

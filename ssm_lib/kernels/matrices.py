@@ -20,11 +20,14 @@ from ssm_lib import discretize, validate
 from ssm_lib.discretize import to_double
 
 
-def krylov(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
+def krylov(
+    A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int, dtype: torch.dtype | None = None
+) -> Tensor:
     """C A_bar^l B_bar for l = 0 .. length-1, for dense A_bar, by matrix products only.
 
     With l = q b + r the rows C A_bar^r and the columns A_bar^{b q} B_bar are each found by doubling
-    (a set of powers times the next power of two), and their product is the kernel.
+    (a set of powers times the next power of two), and their product is the kernel. From 16 columns on
+    a further step of 16 costs less than the square of a matrix.
 
     Parameters
     ----------
@@ -32,10 +35,12 @@ def krylov(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
     B_bar, C : Tensor (..., N)
     length
         Number of samples L.
+    dtype
+        Of the result, and of the last product; by default the widest dtype of the arguments.
 
     Returns
     -------
-    K : Tensor (..., L), in the widest dtype of the arguments; powers are formed in double precision.
+    K : Tensor (..., L). Powers are formed in double precision, whatever the dtype.
 
     Raises
     ------
@@ -56,21 +61,29 @@ def krylov(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
             "expected A_bar (..., N, N), B_bar (..., N) and C (..., N), got "
             f"{tuple(A_bar.shape)}, {tuple(B_bar.shape)} and {tuple(C.shape)}"
         )
-    dtype = torch.promote_types(torch.promote_types(A_bar.dtype, B_bar.dtype), C.dtype)
-    double = torch.complex128 if dtype.is_complex else torch.float64
-    power = A_bar.to(double)
-    b = 1 << (math.isqrt(length - 1).bit_length())  # a power of two above sqrt(L)
+    widest = torch.promote_types(torch.promote_types(A_bar.dtype, B_bar.dtype), C.dtype)
+    double = torch.complex128 if widest.is_complex else torch.float64
+    dtype = widest if dtype is None else dtype
+    b = 1 << math.isqrt(length - 1).bit_length()  # a power of two near sqrt(L)
+    Q = -(-length // b)
     with torch.autocast(A_bar.device.type, enabled=False):
-        rows = C.to(double)[..., None, :]  # (..., 1, N)
+        power, rows = (
+            A_bar.to(double),
+            C.to(double)[..., None, :],
+        )  # (..., N, N), (..., 1, N)
         while rows.shape[-2] < b:
             rows = torch.cat([rows, rows @ power], dim=-2)
             power = power @ power
         columns = B_bar.to(double)[..., None]  # (..., N, 1); power is A_bar^b by now
-        while columns.shape[-1] < -(-length // b):
+        while columns.shape[-1] < min(Q, 16):
             columns = torch.cat([columns, power @ columns], dim=-1)
             power = power @ power
-        K = columns.transpose(-1, -2) @ rows.transpose(-1, -2)  # (..., Q, N) (..., N, b)
-    return K.flatten(-2)[..., :length].to(dtype)
+        blocks = [columns]
+        while len(blocks) * columns.shape[-1] < Q:
+            blocks.append(power @ blocks[-1])
+        columns = torch.cat(blocks, dim=-1)
+        K = columns.mT.to(dtype) @ rows.mT.to(dtype)  # (..., Q, N) (..., N, b)
+    return K.flatten(-2)[..., :length]
 
 
 def krylov_transpose(A_bar: Tensor, B_bar: Tensor, u: Tensor) -> Tensor:
@@ -153,7 +166,7 @@ def dplr(
     if algorithm == "cauchy":
         K = cauchy_kernel(A, P, B, P if Q is None else Q, A_bar, system.C, dt, length)
     else:
-        K = krylov(A_bar, B_bar, system.C, length)
+        K = krylov(A_bar, B_bar, system.C, length, torch.float64 if wide else torch.float32)
     return K if wide else K.float()
 
 

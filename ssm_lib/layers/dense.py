@@ -29,7 +29,7 @@ class DenseLayer(SSMLayer):
         return *discretize.dense(A, B, dt, "bilinear"), C
 
     def _kernel(self, length: int, rate: float) -> Tensor:
-        return kernels.krylov(*self._discrete(rate), length).to(self.compute_dtype)
+        return kernels.krylov(*self._discrete(rate), length, self.compute_dtype)
 
     def initial_state(self, batch: int) -> Tensor:
         """The zero state (B, H, N)."""
@@ -44,7 +44,7 @@ class DenseLayer(SSMLayer):
     def _free_response(self, state: Tensor, length: int, rate: float) -> Tensor:
         A_bar, _, C = self._discrete(rate)
         x = torch.einsum("hmn,bhn->bhm", A_bar, state.double())
-        return kernels.krylov(A_bar, x, C, length).to(self.compute_dtype)
+        return kernels.krylov(A_bar, x, C, length, self.compute_dtype)
 
     def _final_state(
         self, u: Tensor, state: Tensor | None, lengths: Tensor | None, rate: float

@@ -49,6 +49,8 @@ def diagonal(
 def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax") -> Tensor:
     """Kernels of DSS: Re sum_n over all N modes, without a factor 2 (no conjugate partners).
 
+    The softmax is computed in a form that does not overflow.
+
     Parameters
     ----------
     A : Tensor (N,) or (H, N), complex. lambda_n; for ``"softmax"`` its real part may be positive.
@@ -69,8 +71,6 @@ def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax")
     ------
     TypeError, ValueError
         As `vandermonde`; if the variant is unknown.
-
-    The softmax is computed in a form that does not overflow.
 
     Equation: eq-dss-exp, eq-dss-softmax, eq-stable-softmax (Gupta et al. 2022, DSS)
     """

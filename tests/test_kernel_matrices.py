@@ -47,6 +47,15 @@ def test_krylov_gradients_and_complex_systems():
     assert torch.autograd.gradcheck(lambda *x: kernels.krylov(*x, 7), inputs)
 
 
+def test_krylov_of_many_systems_is_that_of_each():
+    A = torch.randn(11, 128, 128, dtype=torch.float64) / 12  # 8 of this size are computed at a time
+    B, C = torch.randn(3, 11, 128, dtype=torch.float64), torch.randn(11, 128, dtype=torch.float64)
+    K = kernels.krylov(A, B, C, 40)
+    assert K.shape == (3, 11, 40)
+    for h in range(11):
+        torch.testing.assert_close(K[:, h], kernels.krylov(A[h], B[:, h], C[h], 40))
+
+
 @pytest.mark.parametrize("algorithm", ["krylov", "cauchy"])
 @pytest.mark.parametrize("measure", hippo.MEASURES)
 @pytest.mark.parametrize("separate_q", [False, True])

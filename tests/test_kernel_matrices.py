@@ -54,6 +54,7 @@ def test_krylov_of_many_systems_is_that_of_each():
     assert K.shape == (3, 11, 40)
     for h in range(11):
         torch.testing.assert_close(K[:, h], kernels.krylov(A[h], B[:, h], C[h], 40))
+    assert kernels.krylov(A[0], B[0, 0], C[0], 40).shape == (40,)  # one system, more rows than 8
 
 
 @pytest.mark.parametrize("algorithm", ["krylov", "cauchy"])

@@ -62,7 +62,7 @@ def krylov(
             f"{tuple(A_bar.shape)}, {tuple(B_bar.shape)} and {tuple(C.shape)}"
         )
     size = max(1, 2**17 // N**2)  # systems whose matrices, 1 MB, stay in the cache
-    alike = A_bar.shape[:-2] == B_bar.shape[-2:-1] == C.shape[-2:-1]
+    alike = A_bar.ndim == 3 and A_bar.shape[:1] == B_bar.shape[-2:-1] == C.shape[-2:-1]
     if A_bar.device.type == "cpu" and alike and len(A_bar) > size:
         parts = zip(
             A_bar.split(size), B_bar.split(size, -2), C.split(size, -2), strict=True

@@ -50,8 +50,8 @@ def test_the_condition_number_is_small_and_the_perturbation_too(N):
     _, V = torch.linalg.eig(A + E)
     assert torch.linalg.cond(V) < 150
     assert torch.linalg.cond(torch.linalg.eig(A)[1]) > 7e4
-    assert torch.linalg.matrix_norm(E, 2) < 0.02 * torch.linalg.matrix_norm(A, 2)
-    assert torch.linalg.eigvals(A + E).real.max() < -0.4
+    assert torch.linalg.matrix_norm(E, 2) < 0.01 * torch.linalg.matrix_norm(A, 2)
+    assert torch.linalg.eigvals(A + E).real.max() < -0.49
 
 
 def test_real_eigenvalues_are_there_and_are_kept():
@@ -86,7 +86,7 @@ def test_it_is_deterministic_kept_and_leaves_random_numbers_alone():
 
 
 def test_a_larger_price_makes_a_smaller_perturbation():
-    small, large = (hippo.perturbation("legs", 16, gamma=g).norm() for g in (10.0, 0.1))
+    small, large = (hippo.perturbation("legs", 16, gamma=g).norm() for g in (100.0, 1.0))
     assert small < large
 
 

@@ -27,7 +27,7 @@ SLOWEST = 0.5  # decay, 1/s, that `perturbation` asks of every mode: that of S4D
 def perturbation(
     measure: str,
     N: int,
-    gamma: float = 10.0,
+    gamma: float = 100.0,
     size: float = 1e-3,
     steps: int = 300,
     seed: int = 0,
@@ -49,7 +49,7 @@ def perturbation(
         Spectral norm of the random E to start from, relative to that of A. At 0 the eigenvectors of A
         itself would be needed.
     steps
-        Of Adam; the learning rate falls along half a cosine from 1e-3 |A| / N.
+        Of Adam; the learning rate falls along half a cosine from 3e-3 |A| / N.
     seed
         Of the random E; torch's own random numbers are left alone.
 
@@ -147,7 +147,7 @@ def _perturbation(
         seeded = torch.Generator().manual_seed(seed)
         E = torch.randn(N, N, generator=seeded, dtype=torch.float64)
         E = (E * (size * norm / torch.linalg.matrix_norm(E, 2))).requires_grad_()
-        optimizer = torch.optim.Adam([E], lr=1e-3 * norm / N)
+        optimizer = torch.optim.Adam([E], lr=3e-3 * norm / N)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
             Lambda, V = torch.linalg.eig(A + E)

@@ -62,9 +62,14 @@ def weakly(t: Tensor, panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
-            1, len(panels), figsize=(WIDTH, 2.7), sharex=True, layout="constrained"
+            1,
+            len(panels),
+            figsize=(WIDTH, 2.7),
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
         )
-        for ax, (title, curves) in zip(axes, panels.items(), strict=True):
+        for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
             for i, (label, y) in enumerate(curves.items()):
                 if i == 0:
                     ax.plot(array(t), array(y), color="#aaaaaa", lw=4, ls="-", label=label)
@@ -72,8 +77,8 @@ def weakly(t: Tensor, panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
                     look: Any = {"color": COLOURS[i - 1], "ls": DASHES[i - 1], "lw": 1.0}
                     ax.plot(array(t), array(y), label=label, **look)
             ax.set(title=title, xlabel="time (s)")
-        axes[0].set(ylabel="value")
-        handles = axes[0].get_legend_handles_labels()
+        axes[0, 0].set(ylabel="value")
+        handles = axes[0, 0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper right", ncols=len(handles[0]))
     return done(figure)
 
@@ -83,6 +88,7 @@ def gains(
     curves: Mapping[str, Tensor],
     spikes: Tensor | Sequence[float] = (),
     ylabel: str = "gain |G(iω)|",
+    reference: bool = False,
 ) -> Figure:
     """Sizes of responses over frequency, both axes logarithmic, with frequencies marked at the lower edge.
 
@@ -94,11 +100,16 @@ def gains(
         Frequencies to mark, rad/s.
     ylabel
         What is drawn, with units.
+    reference
+        Draw the first curve as a grey band, so that one that lies on it is seen.
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(WIDTH, 3.0), layout="constrained")
-        for label, y in curves.items():
-            ax.loglog(array(omega), array(y), label=label)
+        for i, (label, y) in enumerate(curves.items()):
+            look: Any = {"color": COLOURS[i], "ls": DASHES[i]}
+            if reference and i == 0:
+                look = {"color": "#aaaaaa", "lw": 5, "ls": "-"}
+            ax.loglog(array(omega), array(y), label=label, **look)
         shown = array(spikes)
         shown = shown[(shown >= float(omega.min())) & (shown <= float(omega.max()))]
         ax.plot(

@@ -13,19 +13,18 @@ from ssm_lib.models import SequenceModel
 from ssm_lib.records import Recipe
 from ssm_lib.tasks import digits
 
-MODEL: dict[str, Any] = {"d_model": 32, "n_layers": 2, "layer": "s4d"}
 LAYER: dict[str, Any] = {"d_state": 16, "dt_min": 0.01, "dt_max": 0.2}
-FIT: dict[str, Any] = {"epochs": 8, "lr": 1e-2}
+PAIRS = [*((law, method) for law in LAWS for method in METHODS), ("ptd", "zoh")]
 
 
 def run(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Train one model for each initialization and discretization; return their test accuracies.
+    """Train one model for each variant; return their test accuracies.
 
     Parameters
     ----------
     settings
         ``model``, ``layer_args``: arguments of `SequenceModel`; ``fit``: of `train.fit`; ``variants``:
-        pairs of init and discretization.
+        {name: (layer, arguments of the layer beside the common ones)}.
     seed
         Of the parameters and of the order of the samples.
 
@@ -35,14 +34,16 @@ def run(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     data, accuracy = digits.load(), {}
-    for init, method in settings["variants"]:
+    for name, (layer, more) in settings["variants"].items():
         torch.manual_seed(seed)
-        layer = {**settings["layer_args"], "init": init, "discretization": method}
-        model = SequenceModel(1, digits.CLASSES, layer_args=layer, **settings["model"])
+        arguments = {**settings["layer_args"], **more}
+        model = SequenceModel(
+            1, digits.CLASSES, layer=layer, layer_args=arguments, **settings["model"]
+        )
         history = train.fit(
             model.to(device), data.train, data.test, seed=seed, **settings["fit"]
         )
-        accuracy[f"{init} {method}"] = history[-1]["test_accuracy"]
+        accuracy[name] = history[-1]["test_accuracy"]
     return {"test_accuracy": accuracy}
 
 
@@ -51,13 +52,16 @@ RECIPES = {
         task="handwritten digits, pixel by pixel",
         model="s4d",
         settings={
-            "model": MODEL,
+            "model": {"d_model": 32, "n_layers": 2},
             "layer_args": LAYER,
-            "fit": FIT,
-            "variants": [
-                *([law, method] for law in LAWS for method in METHODS),
-                ["ptd", "zoh"],
-            ],
+            "fit": {"epochs": 8, "lr": 1e-2},
+            "variants": {
+                **{
+                    f"{init} {method}": ("s4d", {"init": init, "discretization": method})
+                    for init, method in PAIRS
+                },
+                "S4 bilinear": ("s4", {"init": "legs"}),
+            },
         },
         run=run,
         seeds=(0, 1, 2, 3),

@@ -130,12 +130,14 @@ def test_bad_input_is_named(call, error, message):
 @pytest.mark.parametrize("N", [4, 7, 8, 32])
 def test_the_s4d_layer_starts_as_the_dense_system(N):
     """Its kernel is that of A + E by matrix exponentials, for the row C of outputs that its C came from."""
+    torch.manual_seed(0)
     layer, L = S4D(2, N, init="ptd", dt_min=0.01), 60
     Lambda, _, V, W = hippo.ptd("legs", N)
     assert layer.eigenvalues().shape == (2, len(Lambda))
     C = torch.view_as_complex(layer.C.detach())
     rows = 2 * (C @ W).real  # C V = C, so this is the row in the coordinates of HiPPO
     torch.testing.assert_close(rows.to(V) @ V, C, rtol=0, atol=1e-9)
+    assert 0.5 < float(rows.std()) < 1.5  # and not as large as independent weights would make it
     A, B = hippo.transition("legs", N)
     A = A + hippo.perturbation("legs", N)
     for row, dt, K in zip(rows, layer.log_dt.exp(), layer.kernel(L), strict=True):
@@ -159,6 +161,7 @@ def test_the_s5_layer_starts_as_the_dense_system(blocks, c_init):
     V, W = (torch.block_diag(*[X] * blocks) for X in (V, W))
     B = 2 * (V @ torch.view_as_complex(layer.B.detach())).real
     torch.testing.assert_close(W @ B.to(W), torch.view_as_complex(layer.B.detach()), rtol=0, atol=1e-9)
+    assert float(B.std()) * 8 == pytest.approx(1, abs=0.2)  # 1 / sqrt(P): drawn in HiPPO's coordinates
     C = 2 * (torch.view_as_complex(layer.C.detach()) @ W).real  # Im C of a real mode does nothing at first
     A_bar = torch.linalg.matrix_exp(0.01 * A)
     B_bar = torch.linalg.solve(A, (A_bar - torch.eye(64)) @ B)

@@ -33,9 +33,13 @@ VARIANTS = [
         for init in ("legs", "lin", "inv", "real")
         for method in ("zoh", "bilinear")
     ),
+    ("s4d", {"init": "ptd", "discretization": "zoh"}),
+    ("s4d", {"init": "ptd", "discretization": "bilinear"}),
     ("s5", {"discretization": "zoh"}),
     ("s5", {"discretization": "bilinear"}),
     ("s5", {"blocks": 2, "clip_eigs": True}),
+    ("s5", {"init": "ptd", "c_init": "trunc_standard_normal"}),
+    ("s5", {"init": "ptd", "blocks": 2}),
     ("dlr", {"output": "real"}),
     ("dlr", {"output": "sum"}),
     ("dlr", {"output": "prod"}),

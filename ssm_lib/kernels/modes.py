@@ -38,7 +38,7 @@ def diagonal(
     TypeError, ValueError
         As `vandermonde` and `ssm_lib.discretize.diagonal`.
 
-    Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
+    Equation: eq-s4d-kernel, eq-s4d-weights (Gu et al. 2022, S4D)
     """
     wide = torch.float64 in (real_dtype(A), real_dtype(B), real_dtype(C))
     log_a, B_bar = discretize.discrete_log(A, B, dt, method)

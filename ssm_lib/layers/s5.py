@@ -55,6 +55,9 @@ class S5(SSMLayer):
         beyond the bound gets no gradient. Without it training may make a mode unstable.
     dt_min, dt_max
         Range of the initial step, one per state. 1/dt is about the number of samples it remembers.
+    init
+        ``"legs"``: HiPPO-N blocks; ``"ptd"``: blocks of HiPPO-LegS plus a small matrix, with r real
+        eigenvalues each (Yu et al. 2024). The layer then has (P + J r)/2 modes in place of P/2.
 
     Parameters of the module (all real; a last dimension of 2 is a complex number): `Lambda_re` and
     `Lambda_im` (P/2,), `B` (P/2, H, 2), `C` (H, P/2, 2) or (H, P, 2), `log_dt` (P/2,), `D` (H,).
@@ -81,21 +84,21 @@ class S5(SSMLayer):
         clip_eigs: bool = False,
         dt_min: float = 0.001,
         dt_max: float = 0.1,
+        init: str = "legs",
     ) -> None:
         super().__init__(d_model, d_state, bidirectional)
         self.discretization = validate.one_of("discretization", discretization, METHODS)
         self.blocks, self.c_init = blocks, c_init
-        self.clip_eigs = validate.flag("clip_eigs", clip_eigs)
-        Lambda, B, V = initial_system(d_model, d_state, blocks)
-        directions = 2 if bidirectional else 1
-        C = torch.cat([initial_output(c_init, d_model, V) for _ in range(directions)], 1)
+        self.clip_eigs, self.init = validate.flag("clip_eigs", clip_eigs), init
+        Lambda, B, V = initial_system(d_model, d_state, blocks, init)
+        C = [initial_output(c_init, d_model, V, init) for _ in range(1 + bidirectional)]
         dtype = torch.get_default_dtype()
         self.Lambda_re = nn.Parameter(Lambda.real.to(dtype))
         self.Lambda_im = nn.Parameter(Lambda.imag.to(dtype))
         self.B = nn.Parameter(torch.view_as_real(B).to(dtype))
-        self.C = nn.Parameter(torch.view_as_real(C).to(dtype))
+        self.C = nn.Parameter(torch.view_as_real(torch.cat(C, 1)).to(dtype))
         self.log_dt = nn.Parameter(
-            torch.log(hippo.initial_dt((d_state // 2,), dt_min, dt_max))
+            torch.log(hippo.initial_dt((len(Lambda),), dt_min, dt_max))
         )
 
     def forward(
@@ -175,7 +178,7 @@ class S5(SSMLayer):
 
     def initial_state(self, batch: int) -> Tensor:
         """The zero state (B, P/2, 2)."""
-        shape = (batch, self.d_state // 2, 2)
+        shape = (batch, len(self.Lambda_re), 2)
         return torch.zeros(shape, dtype=self.compute_dtype, device=self.D.device)
 
     def eigenvalues(self) -> Tensor:
@@ -187,7 +190,7 @@ class S5(SSMLayer):
 
     def extra_repr(self) -> str:
         return (
-            f"{super().extra_repr()}, blocks={self.blocks}, c_init={self.c_init!r}, "
+            f"{super().extra_repr()}, init={self.init!r}, blocks={self.blocks}, c_init={self.c_init!r}, "
             f"discretization={self.discretization!r}, clip_eigs={self.clip_eigs}"
         )
 

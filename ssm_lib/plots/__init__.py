@@ -26,6 +26,7 @@ from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
+from ssm_lib.plots.s4d import gains, laws, spread, weakly
 
 __all__ = [
     "bases",
@@ -40,8 +41,10 @@ __all__ = [
     "digits",
     "errors",
     "frequency_response",
+    "gains",
     "half_plane",
     "kernels",
+    "laws",
     "lengths",
     "log_curves",
     "loglog",
@@ -56,10 +59,12 @@ __all__ = [
     "rows",
     "signals",
     "spectrum",
+    "spread",
     "stability",
     "stretched",
     "superposition",
     "training",
     "views",
     "warping",
+    "weakly",
 ]

@@ -14,7 +14,7 @@ from ssm_lib.tasks import atomic
 
 PAPER = (
     "task of Gupta et al. 2022, DLR, whose code trains 128 channels on at least 172,800 sequences; here 32 "
-    "channels, and about 10,000 sequences. Their R^2 was not available to us"
+    "channels, and at most 9,600 sequences. Their R^2 was not available to us"
 )
 
 

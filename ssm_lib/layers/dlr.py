@@ -48,7 +48,7 @@ class DLR(DiagonalLayer):
     ValueError, TypeError
         On an argument outside what is named here; on a state or a step with output="prod".
 
-    Source: Gupta et al. 2022, DLR.
+    Equation: eq-dlr, eq-dlr-modes, eq-dlr-prod (Gupta et al. 2022, DLR)
     """
 
     slow_parameters = ("theta", "imag", "W")

@@ -13,6 +13,7 @@ from ssm_lib.plots.discretization import (
     stability,
     warping,
 )
+from ssm_lib.plots.dlr import circles, responses
 from ssm_lib.plots.dss import lengths, moved
 from ssm_lib.plots.linear_systems import (
     bins,
@@ -35,6 +36,7 @@ __all__ = [
     "belief",
     "bins",
     "capacities",
+    "circles",
     "conditioning",
     "decomposition",
     "digits",
@@ -53,6 +55,7 @@ __all__ = [
     "reconstructions",
     "regimes",
     "resampled",
+    "responses",
     "rows",
     "signals",
     "spectrum",

@@ -153,6 +153,15 @@ def test_solve_has_an_orthogonal_matrix_and_a_unit_vector():
     assert not torch.equal(A[0], A[1])
 
 
+def test_the_fixed_matrix_is_the_orthogonal_part_of_a_gaussian_one():
+    u, _ = draw("solve_fixed", 1, 48)
+    gaussian = torch.randn(1, 6, 6, generator=torch.Generator().manual_seed(0))[0].double()
+    values, V = torch.linalg.eigh(gaussian.T @ gaussian)
+    expected = gaussian @ V @ torch.diag(values.rsqrt()) @ V.T  # G (G^T G)^(-1/2) = U V^T
+    A = u[0, :42, 0].unflatten(0, (6, 7))[:, :6]
+    torch.testing.assert_close(A.double(), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["select", "solve"])
 def test_what_is_fixed_is_the_same_in_all_samples_of_all_seeds(name):
     def structure(name, seed):

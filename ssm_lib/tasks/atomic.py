@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -198,9 +199,9 @@ TASKS = {
     "reverse": Task(3, 1, _reverse),
     "sort": Task(3, 1, _sort),
     "select": Task(4, 1, _select),
-    "select_fixed": Task(4, 1, lambda *args: _select(*args, fixed=True)),
+    "select_fixed": Task(4, 1, partial(_select, fixed=True)),
     "solve": Task(3, 1, _solve, shortest=3),
-    "solve_fixed": Task(3, 1, lambda *args: _solve(*args, fixed=True), shortest=3),
+    "solve_fixed": Task(3, 1, partial(_solve, fixed=True), shortest=3),
     "context_shift": Task(3, 1, _context_shift, shortest=3),
     "mips": Task(3 * FEATURES + 2, FEATURES, _mips),
 }

@@ -191,7 +191,7 @@ def test_the_widget_says_what_it_shows_and_follows_every_control():
     with on_page(Echo(0.87, 0.5, 12), Echo(1.19, 0.16, 48, 12), Echo(0.9, 0.3, 4)) as page:
         comb, one, loose = page.locator(".ssm-echo").all()
         said = comb.locator(".sw-readout").text_content()
-        assert "30° apart: one turn is 12 steps" in said
+        assert "30° apart: one turn takes 12 steps" in said
         assert "at lag 0, 12, 24, 36; elsewhere at most 0." in said
         assert "1 at lag 12; elsewhere at most 0." in one.locator(".sw-readout").text_content()
         assert "it is put on it" in one.locator(".sw-readout").text_content()

@@ -50,7 +50,7 @@ function drawKernel(view, {values, lags}) {
 }
 
 function readout({re, im, degrees, top, lags, rest}) {
-  const apart = degrees ? `${fmt(Math.abs(degrees))}° apart: one turn is ${fmt(360 / Math.abs(degrees))} steps of that` : "all at one place";
+  const apart = degrees ? `${fmt(Math.abs(degrees))}° apart: one turn takes ${fmt(360 / Math.abs(degrees))} steps` : "all at one place";
   const words = [`The roots are ${apart}. Largest: ${fmt(top)} at lag ${lags.length > 8 ? `${lags.slice(0, 8).join(", ")}, …` : lags.join(", ")}; `
     + `elsewhere at most ${fmt(Math.round(1000 * rest) / 1000)}. `];
   if (Math.hypot(re, im) > 1.005) words.push("No root of DLR lies outside the circle: it is put on it.");
@@ -60,8 +60,8 @@ function readout({re, im, degrees, top, lags, rest}) {
 export default widget({
   name: "echo",
   label: "Roots and their echo",
-  controls: [slider("re", "Root, real part"), slider("im", "Root, imaginary part"), slider("n", "Roots n"),
-    slider("delay", "Weights agree at lag", {unit: "steps"})],
+  controls: [slider("re", "Re root"), slider("im", "Im root"), slider("n", "Roots n"),
+    slider("delay", "Agree at lag")],
   panels: [
     [chart("plane", "The roots", drawPlane, {points: [{x: "re", y: "im", label: "first root", slot: 1}]})],
     [chart("kernel", "The kernel", drawKernel)],

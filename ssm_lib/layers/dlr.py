@@ -39,7 +39,8 @@ class DLR(DiagonalLayer):
     dt_min, dt_max
         Range of the initial decay: Re Lambda = -dt/2 per step, dt log-uniform.
 
-    `rate` multiplies Lambda and the input, as if the sum over steps were an integral.
+    `rate` multiplies Lambda and the input, as if the sum over steps were an integral. Lambda is known up to
+    multiples of 2 pi i only: another rate means nothing for modes that turn by more than pi per step.
 
     Parameters of the module (real): `theta` and `imag` (N,), `W` (H, N, 2) or (2, H, N, 2), `D` (H,).
 

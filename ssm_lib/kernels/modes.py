@@ -113,6 +113,6 @@ def dlr(log_a: Tensor, W: Tensor, length: int) -> Tensor:
     TypeError, ValueError
         As `vandermonde`.
 
-    Source: Gupta et al. 2022, DLR.
+    Equation: eq-dlr (Gupta et al. 2022, DLR)
     """
     return vandermonde(log_a, W, length)

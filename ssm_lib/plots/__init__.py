@@ -13,6 +13,7 @@ from ssm_lib.plots.discretization import (
     stability,
     warping,
 )
+from ssm_lib.plots.dlr import circles, responses
 from ssm_lib.plots.dss import lengths, moved
 from ssm_lib.plots.linear_systems import (
     bins,
@@ -36,6 +37,7 @@ __all__ = [
     "belief",
     "bins",
     "capacities",
+    "circles",
     "conditioning",
     "decomposition",
     "digits",
@@ -56,6 +58,7 @@ __all__ = [
     "reconstructions",
     "regimes",
     "resampled",
+    "responses",
     "rows",
     "signals",
     "spectrum",

@@ -4,6 +4,7 @@ Imported only where a page shows a widget; the layers need neither `anywidget` n
 """
 
 from ssm_lib.widgets.eigenvalue_laws import EigenvalueLaws
+from ssm_lib.widgets.echo import Echo
 from ssm_lib.widgets.eigenvalue_pair import EigenvaluePair
 from ssm_lib.widgets.hippo_memory import HippoMemory
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
@@ -15,6 +16,7 @@ from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
 __all__ = [
     "EigenvalueLaws",
+    "Echo",
     "EigenvaluePair",
     "HippoMemory",
     "KernelExplorer",

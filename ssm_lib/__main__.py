@@ -1,4 +1,4 @@
-"""`python -m ssm_lib bench`: measure the library on this machine."""
+"""`python -m ssm_lib bench`: measure the library on this machine; `record NAME`: make a run's record."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from ssm_lib import records, validate
 from ssm_lib.bench import FULL, QUICK, measure, report, scaling
 from ssm_lib.bench import rows as bench_rows
+from ssm_lib.recipes import RECIPES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +32,21 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument(
         "--save", type=Path, metavar="FOLDER", help="write the record there, as JSON"
     )
+    command = commands.add_parser(
+        "record", help="run a recipe and write its record into book/results"
+    )
+    command.add_argument("recipe", metavar="NAME", help=f"one of {', '.join(RECIPES)}")
+    command.add_argument(
+        "--folder", type=Path, default=records.FOLDER, help="write the record there"
+    )
     chosen = parser.parse_args(arguments)
+    if chosen.command == "record":
+        try:
+            recipe = RECIPES[validate.one_of("recipe", chosen.recipe, RECIPES)]
+            print(records.record(chosen.recipe, recipe, chosen.folder))
+        except (ValueError, FileNotFoundError) as error:
+            parser.error(str(error))
+        return 0
     try:
         device = torch.empty(0, device=chosen.device).device
     except (RuntimeError, AssertionError) as error:
@@ -44,7 +60,7 @@ def bench(device: torch.device, full: bool, folder: Path | None) -> int:
     """Print the table as it grows; write the record if a folder is given."""
     sizes = FULL if full else QUICK
     machine = measure.rates(device)
-    about = report.environment(device)
+    about = records.environment(device)
     print(
         f"ssm_lib {about['versions']['ssm_lib']}, torch {about['versions']['torch']}, "
         f"{about['device']}, {about['threads']} threads; float32\n"

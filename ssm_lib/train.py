@@ -1,35 +1,48 @@
-"""A plain training loop: AdamW, cosine schedule, a progress bar, a history."""
+"""A plain training loop: AdamW, warm-up and cosine, a progress bar, a history."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ssm_lib import validate
 from ssm_lib.optim import param_groups
+
+Inputs = (
+    Tensor | Mapping[str, Tensor]
+)  # what a model is called with: u, or its arguments by name
+OBJECTIVES = ("accuracy", "mse", "r2")
+SMALLEST_VARIANCE = 1e-5  # of the targets, in R^2
 
 
 def fit(
     model: nn.Module,
-    train: tuple[Tensor, Tensor],
-    test: tuple[Tensor, Tensor],
+    train: tuple[Inputs, Tensor],
+    test: tuple[Inputs, Tensor],
     epochs: int,
     lr: float,
     batch_size: int = 64,
     weight_decay: float = 0.01,
     seed: int = 0,
+    objective: str = "accuracy",
+    warmup: float = 0.0,
 ) -> list[dict[str, float]]:
-    """Train a classifier of sequences and measure it after each epoch.
+    """Train a model of sequences and measure it after each epoch.
 
     Parameters
     ----------
     model
-        Maps (B, L, d_input) to logits (B, classes). Trained in place, on the device it is on.
-    train, test : (u, y)
-        Inputs (S, L, d_input) and integer labels (S,).
+        Maps its inputs to logits (B, classes) or to values shaped like the targets. Trained in place, on
+        the device it is on.
+    train, test : (inputs, y)
+        Inputs (S, L, d_input), or a dict of tensors (S, ...) that the model takes by name; labels (S,)
+        or (S, L), int64, or real targets.
     epochs
         Passes over the training set.
     lr
@@ -39,81 +52,266 @@ def fit(
         Of AdamW; see `ssm_lib.optim.param_groups` for what is not decayed.
     seed
         Of the order of the training samples.
+    objective
+        ``"accuracy"``: cross-entropy is minimized, and the share of correct labels measured; ``"mse"``:
+        the mean squared error is both; ``"r2"``: it is minimized, and 1 - MSE / variance measured.
+    warmup
+        Share of all steps, in [0, 1), in which the learning rate first rises to its peak.
 
     Returns
     -------
-    list of dict, one per epoch: epoch, loss (mean over the epoch), train_accuracy, test_accuracy (in
-    [0, 1]). train_accuracy is measured while training, so on weights that still change.
+    list of dict, one per epoch: epoch, loss (mean over the epoch), train_OBJECTIVE, test_OBJECTIVE, such as
+    test_accuracy (in [0, 1]). The one of the training set is measured while training, so on weights that
+    still change.
 
     Raises
     ------
     ValueError
-        If inputs and labels differ in number.
+        If inputs and targets differ in number, or on an unknown objective or a warmup out of range.
     FloatingPointError
         If the loss is NaN or infinite; it names the epoch and the parameters that are not finite.
     """
-    for name, (u, y) in (("train", train), ("test", test)):
-        if len(u) != len(y):
-            raise ValueError(f"{name} has {len(u)} inputs but {len(y)} labels")
-    device = next(model.parameters()).device
-    u, y = train[0].to(device), train[1].to(device)
-    steps = epochs * math.ceil(len(u) / batch_size)
-    optimizer = torch.optim.AdamW(param_groups(model, lr, lr / 4, weight_decay))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for name, (inputs, targets) in (("train", train), ("test", test)):
+        for count in {len(x) for x in _named(inputs).values()}:
+            if count != len(targets):
+                raise ValueError(f"{name} has {count} inputs but {len(targets)} labels")
+    device = _device(model)
+    u, y = _to(train[0], device), train[1].to(device)
+    steps = epochs * math.ceil(len(y) / batch_size)
+    optimize = _optimizer(model, steps, lr, weight_decay, objective, warmup)
     order = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
     with tqdm(total=steps, unit="step", desc="training") as bar:
         for epoch in range(1, epochs + 1):
             model.train()
-            total, correct = 0.0, 0
-            for batch in torch.randperm(len(u), generator=order).split(batch_size):
-                logits = model(u[batch])
-                loss = F.cross_entropy(logits, y[batch])
-                if not torch.isfinite(loss):
-                    raise FloatingPointError(_diverged(model, epoch, loss))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(batch)
-                correct += int((logits.argmax(-1) == y[batch]).sum())
+            tally = _Tally(objective)
+            for batch in torch.randperm(len(y), generator=order).split(batch_size):
+                part = {name: x[batch] for name, x in u.items()}
+                optimize(part, y[batch], tally, f"epoch {epoch}")
                 bar.update()
             row = {
                 "epoch": epoch,
-                "loss": total / len(u),
-                "train_accuracy": correct / len(u),
+                "loss": tally.loss(),
+                f"train_{objective}": tally.score(),
             }
-            history.append({**row, "test_accuracy": accuracy(model, *test)})
+            row[f"test_{objective}"] = score(model, *test, objective)
+            history.append(row)
             bar.set_postfix(
-                loss=f"{row['loss']:.3f}", test=f"{history[-1]['test_accuracy']:.3f}"
+                loss=f"{row['loss']:.3f}", test=f"{row[f'test_{objective}']:.3f}"
             )
     return history
 
 
+def fit_stream(
+    model: nn.Module,
+    sample: Callable[[torch.Generator], tuple[Inputs, Tensor]],
+    steps: int,
+    lr: float,
+    weight_decay: float = 0.01,
+    seed: int = 0,
+    objective: str = "r2",
+    warmup: float = 0.0,
+    every: int = 50,
+) -> list[dict[str, float]]:
+    """Train on an endless stream of fresh samples: what is measured while training is a test.
+
+    Parameters
+    ----------
+    model, lr, weight_decay, objective, warmup
+        As in `fit`. If a target has fewer steps than the model's output, the last ones are compared.
+    sample
+        Draws one batch, (inputs, y), with the generator that it is given; a CPU generator.
+    steps
+        Number of batches.
+    seed
+        Of the generator.
+    every
+        Steps that one row of the history is the mean of.
+
+    Returns
+    -------
+    list of dict: step (the last of the row's), loss and OBJECTIVE over the row's steps.
+
+    Raises
+    ------
+    ValueError, FloatingPointError
+        As `fit`; the error names the step.
+    """
+    validate.positive_int("steps", steps)
+    validate.positive_int("every", every)
+    device = _device(model)
+    optimize = _optimizer(model, steps, lr, weight_decay, objective, warmup)
+    generator = torch.Generator().manual_seed(seed)
+    history: list[dict[str, float]] = []
+    model.train()
+    tally = _Tally(objective)
+    with tqdm(total=steps, unit="step", desc="training") as bar:
+        for step in range(1, steps + 1):
+            inputs, y = sample(generator)
+            optimize(_to(inputs, device), y.to(device), tally, f"step {step}")
+            bar.update()
+            if step % every == 0 or step == steps:
+                row = {"step": step, "loss": tally.loss(), objective: tally.score()}
+                history.append(row)
+                bar.set_postfix({"loss": row["loss"], objective: row[objective]})
+                tally = _Tally(objective)
+    return history
+
+
 @torch.no_grad()
-def accuracy(model: nn.Module, u: Tensor, y: Tensor, batch_size: int = 256) -> float:
-    """Share of sequences whose largest logit is the label, in [0, 1].
+def score(
+    model: nn.Module,
+    inputs: Inputs,
+    y: Tensor,
+    objective: str = "accuracy",
+    batch_size: int = 256,
+    rate: float = 1.0,
+) -> float:
+    """How well a model does on a set of samples, by one of the objectives of `fit`.
 
     Parameters
     ----------
     model
         As in `fit`; evaluated in eval mode and left in the mode it was in.
-    u : Tensor (S, L, d_input)
-    y : Tensor (S,), integer labels
+    inputs, y
+        As in `fit`.
+    objective
+        ``"accuracy"`` (in [0, 1]), ``"mse"`` (over all numbers of all targets) or ``"r2"``.
     batch_size
         Sequences per call of the model.
+    rate
+        Of the samples, relative to those trained on; as `ssm_lib.layers.base.SSMLayer.forward`.
+
+    Raises
+    ------
+    ValueError
+        On an unknown objective.
     """
-    device = next(model.parameters()).device
+    device, tally = _device(model), _Tally(objective)
     training = model.training
     model.eval()
-    guesses = [model(part.to(device)).argmax(-1).cpu() for part in u.split(batch_size)]
+    named = _named(inputs)
+    for batch in torch.arange(len(y)).split(batch_size):
+        part = {name: x[batch].to(device) for name, x in named.items()}
+        targets = y[batch].to(device)
+        tally.add(_outputs(model, part, targets, rate), targets)
     model.train(training)
-    return float((torch.cat(guesses) == y.cpu()).double().mean())
+    return tally.score()
 
 
-def _diverged(model: nn.Module, epoch: int, loss: Tensor) -> str:
+def accuracy(model: nn.Module, inputs: Inputs, y: Tensor, batch_size: int = 256) -> float:
+    """Share of labels that are the largest logit, in [0, 1]: `score` with its first objective."""
+    return score(model, inputs, y, "accuracy", batch_size)
+
+
+class _Tally:
+    """Sums of what was predicted, on the device: the loss and the objective over many batches."""
+
+    def __init__(self, objective: str) -> None:
+        self.objective = validate.one_of("objective", objective, OBJECTIVES)
+        self.count, self.losses, self.weights = 0, 0.0, 0
+        self.sums: Tensor | int = (
+            0  # correct labels, or squared errors, targets and their squares
+        )
+
+    def add(self, outputs: Tensor, y: Tensor) -> None:
+        outputs = outputs.detach()
+        self.count += y.numel()
+        if self.objective == "accuracy":
+            self.sums = self.sums + (outputs.argmax(-1) == y).sum()
+            return
+        y = y.double()
+        error = (outputs.double() - y).square().sum()
+        self.sums = self.sums + torch.stack([error, y.sum(), y.square().sum()])
+
+    def add_loss(self, loss: float, weight: int) -> None:
+        self.losses += loss * weight
+        self.weights += weight
+
+    def loss(self) -> float:
+        return self.losses / self.weights
+
+    def score(self) -> float:
+        assert isinstance(self.sums, Tensor)
+        if self.objective == "accuracy":
+            return int(self.sums) / self.count
+        error, mean, square = (self.sums / self.count).tolist()
+        if self.objective == "mse":
+            return error
+        return 1 - error / max(square - mean**2, SMALLEST_VARIANCE)
+
+
+def _optimizer(
+    model: nn.Module,
+    steps: int,
+    lr: float,
+    weight_decay: float,
+    objective: str,
+    warmup: float,
+) -> Callable[[dict[str, Tensor], Tensor, _Tally, str], None]:
+    """One step of training as a function of a batch, the tally it is added to, and its name in errors."""
+    if not 0 <= warmup < 1:
+        raise ValueError(f"warmup must lie in [0, 1), a share of the steps, got {warmup}")
+    rising = round(warmup * steps)
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        return (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+
+    optimizer = torch.optim.AdamW(param_groups(model, lr, lr / 4, weight_decay))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def optimize(inputs: dict[str, Tensor], y: Tensor, tally: _Tally, where: str) -> None:
+        outputs = _outputs(model, inputs, y)
+        if objective == "accuracy":
+            loss = F.cross_entropy(outputs.flatten(0, -2), y.flatten())
+        else:
+            loss = F.mse_loss(outputs, y)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(_diverged(model, where, loss))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        tally.add_loss(loss.item(), len(y))
+        tally.add(outputs, y)
+
+    return optimize
+
+
+def _outputs(
+    model: nn.Module, inputs: dict[str, Tensor], y: Tensor, rate: float = 1.0
+) -> Tensor:
+    """The model's outputs, of as many of the last steps as the targets have."""
+    first, *rest = inputs.items()
+    arguments = dict(rest) if rate == 1 else {**dict(rest), "rate": rate}
+    outputs = model(first[1], **arguments)
+    if outputs.ndim == 3 and y.ndim > 1 and y.shape[1] < outputs.shape[1]:
+        outputs = outputs[:, -y.shape[1] :]
+    return outputs
+
+
+def _named(inputs: Inputs) -> dict[str, Any]:
+    """The inputs by the model's names for them; the first one, u, is passed by its place."""
+    if isinstance(inputs, Tensor):
+        return {"u": inputs}
+    if "u" not in inputs:
+        raise ValueError(f"inputs by name need a 'u', got {sorted(inputs)}")
+    return {"u": inputs["u"], **inputs}
+
+
+def _to(inputs: Inputs, device: torch.device) -> dict[str, Tensor]:
+    return {name: x.to(device) for name, x in _named(inputs).items()}
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _diverged(model: nn.Module, where: str, loss: Tensor) -> str:
     bad = [
         name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())
     ]
     held = f"not finite: {', '.join(bad)}" if bad else "all parameters are finite"
-    return f"the loss is {loss.item()} in epoch {epoch} ({held}); try a smaller lr"
+    return f"the loss is {loss.item()} in {where} ({held}); try a smaller lr"

@@ -7,7 +7,7 @@ import torch
 
 from ssm_lib import SequenceModel
 from ssm_lib.tasks import digits
-from ssm_lib.train import accuracy, fit
+from ssm_lib.train import accuracy, fit, fit_stream, score
 
 
 def small(seed=0):
@@ -79,3 +79,98 @@ def test_a_diverging_run_is_named():
         fit(model, (u, y), (u, y), epochs=1, lr=1e-3)
     with pytest.raises(ValueError, match="train has 8 inputs but 7 labels"):
         fit(model, (u, y[:7]), (u, y), epochs=1, lr=1e-3)
+
+
+class Echo(torch.nn.Module):
+    """Says its input times a number that it learns, shifted by `plus`."""
+
+    def __init__(self, factor=0.0):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.tensor(factor))
+
+    def forward(self, u, plus=None, rate=1.0):
+        return self.factor * u * rate + (0 if plus is None else plus)
+
+
+def test_regression_with_named_inputs():
+    u, plus = torch.randn(40, 6, 2), torch.randn(40, 1, 1)
+    y = 3 * u + plus
+    model = Echo()
+    history = fit(
+        model, ({"u": u, "plus": plus}, y), ({"u": u, "plus": plus}, y), 30, 0.2, 8, 0.0, objective="mse"
+    )
+    assert abs(model.factor.item() - 3) < 0.05
+    assert history[0].keys() == {"epoch", "loss", "train_mse", "test_mse"}
+    assert history[-1]["loss"] == pytest.approx(history[-1]["train_mse"], rel=1e-4)
+    assert history[-1]["test_mse"] < 0.01 * history[0]["test_mse"]
+    with pytest.raises(ValueError, match=r"inputs by name need a 'u', got \['plus'\]"):
+        fit(model, ({"plus": plus}, y), ({"plus": plus}, y), 1, 0.1, objective="mse")
+    with pytest.raises(ValueError, match="test has 39 inputs but 40 labels"):
+        fit(model, (u, y), ({"u": u, "plus": plus[1:]}, y), 1, 0.1, objective="mse")
+
+
+def test_scores_are_what_their_names_say():
+    u = torch.randn(30, 6, 2)
+    y = u + 0.1 * torch.randn(30, 6, 2) + 5
+    model = Echo(1.0)
+    error = (u - y).square().mean()
+    assert score(model, u, y, "mse", batch_size=7) == pytest.approx(float(error), rel=1e-5)
+    r2 = 1 - float(error / y.var(correction=0))
+    assert score(model, u, y, "r2", batch_size=7) == pytest.approx(r2, rel=1e-4)
+    assert score(model, u, 2 * u, "r2", rate=2.0) == pytest.approx(1)
+    last = score(model, u, u[:, -2:], "mse")  # only the last steps are compared
+    assert last == 0
+    with pytest.raises(ValueError, match="unknown objective 'f1'"):
+        score(model, u, y, "f1")
+
+
+def test_labels_of_each_step():
+    logits = torch.randn(8, 5, 3)
+    labels = logits.argmax(-1)
+    assert score(Echo(1.0), logits, labels) == 1
+    history = fit(Echo(1.0), (logits, labels), (logits, labels), 1, 0.01)
+    assert history[0]["train_accuracy"] == 1
+
+
+def test_a_stream_of_fresh_samples():
+    seen = []
+
+    def sample(generator):
+        u = torch.randn(16, 6, 1, generator=generator)
+        seen.append(u)
+        return u, 2 * u[:, -3:]
+
+    model = Echo()
+    history = fit_stream(model, sample, 110, 0.1, every=50)
+    assert [row["step"] for row in history] == [50, 100, 110]
+    assert history[0].keys() == {"step", "loss", "r2"}
+    assert history[-1]["r2"] > 0.99 > history[0]["r2"]
+    assert abs(model.factor.item() - 2) < 0.05
+    assert len(seen) == 110
+    assert not torch.equal(seen[0], seen[1])
+    first = seen[:3]
+    seen.clear()
+    fit_stream(Echo(), sample, 3, 0.1)
+    assert all(torch.equal(a, b) for a, b in zip(first, seen))
+    with pytest.raises(FloatingPointError, match=r"the loss is nan in step 1 \(all parameters are finite\)"):
+        fit_stream(Echo(), lambda generator: (torch.ones(1, 1, 1), torch.tensor([[[float("nan")]]])), 3, 0.1)
+    with pytest.raises(ValueError, match="every must be at least 1"):
+        fit_stream(Echo(), sample, 3, 0.1, every=0)
+
+
+def test_warmup_rises_then_falls():
+    class Watch(Echo):
+        values = []
+
+        def forward(self, u):
+            self.values.append(float(self.factor.detach()))
+            return self.factor * 0 + self.factor + 0 * u
+
+    model, u = Watch(), torch.zeros(100, 2, 1)
+    fit(model, (u, u - 1e3), (u, u), 1, 1.0, batch_size=1, weight_decay=0.0, objective="mse", warmup=0.3)
+    moves = -torch.tensor(model.values[:100]).diff()  # Adam moves by the learning rate at each step
+    assert int(moves.argmax()) in range(25, 35)
+    assert float(moves[0]) < 0.1 * float(moves.max())
+    assert float(moves[-1]) < 0.1 * float(moves.max())
+    with pytest.raises(ValueError, match=r"warmup must lie in \[0, 1\), a share of the steps, got 1"):
+        fit(model, (u, u), (u, u), 1, 1.0, warmup=1)

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import importlib.metadata
-import json
-import os
-import platform
 import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from ssm_lib import __version__
+from ssm_lib import records
 from ssm_lib.bench.measure import Rates, Row
 from ssm_lib.bench.scaling import Point
 
@@ -33,27 +26,6 @@ def line(row: Row) -> str:
         f"{row.ratio:7.1f}x{_megabytes(row.library.memory):>8}{_megabytes(row.other.memory):>9}"
         f"{row.library.error:9.0e}{row.other.error:11.0e}{100 * row.share:8.0f} %"
     )
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """The machine, the versions and the commit that a record is of."""
-    versions = {"ssm_lib": __version__, "torch": torch.__version__}
-    for name in ("jax", "triton", "accelerated-scan"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {
-        "device": _processor()
-        if device.type == "cpu"
-        else torch.cuda.get_device_name(device),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "commit": _commit(),
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-    }
 
 
 def save(
@@ -74,7 +46,7 @@ def save(
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder} to write the record to")
     record = {
-        **environment(device),
+        **records.environment(device),
         "sizes": sizes,
         "rates": dataclasses.asdict(machine),
         "rows": [dataclasses.asdict(row) | {"share": row.share} for row in rows],
@@ -83,28 +55,9 @@ def save(
     name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     path = folder / f"benchmark-{slug}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf8")
+    records.write(path, record)
     return path
 
 
 def _megabytes(memory: float | None) -> str:
     return "-" if memory is None else f"{memory:.0f}"
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = re.search(r"^model name\s*: (.*)$", text, re.M)
-    return found[1] if found else platform.machine()
-
-
-def _commit() -> str | None:
-    folder = Path(__file__).parent
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() or None

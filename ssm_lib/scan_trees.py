@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssm_lib import validate
 
@@ -62,6 +63,11 @@ def run(plan: Plan, a: Tensor, b: Tensor) -> Element:
 def work(plan: Plan) -> int:
     """How many pairs a plan combines in all."""
     return sum(map(len, plan))
+
+
+def size(plan: Plan) -> tuple[int, int]:
+    """Levels of a plan, and pairs that it combines in all."""
+    return len(plan), work(plan)
 
 
 def covered(plan: Plan, length: int) -> list[list[int]]:
@@ -141,6 +147,25 @@ PLANS: dict[str, Callable[[int], Plan]] = {
     "Blelloch": blelloch,
     "two levels": lambda length: two_level(length, max(1, round(length**0.5))),
 }
+
+
+def multiply_adds(function: Callable[[], object]) -> list[int]:
+    """Run a function, and return how many numbers each of its `addcmul` operations touched, in order.
+
+    A scan of `ssm_lib.scan` in torch alone is made of them: their number is its depth, their sum its work.
+    """
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+            out = call(*args, **(kwargs or {}))
+            if "addcmul" in call.__name__:
+                sizes.append(out.numel())
+            return out
+
+    sizes: list[int] = []
+    with Watch():
+        function()
+    return sizes
 
 
 def checked(plan: Sequence[Sequence[tuple[int, int]]], length: int) -> None:

@@ -26,6 +26,7 @@ from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
+from ssm_lib.plots.s5 import plans, timescales
 
 __all__ = [
     "bases",
@@ -49,6 +50,7 @@ __all__ = [
     "nodes",
     "one_future",
     "past",
+    "plans",
     "rates",
     "reconstructions",
     "regimes",
@@ -59,6 +61,7 @@ __all__ = [
     "stability",
     "stretched",
     "superposition",
+    "timescales",
     "training",
     "views",
     "warping",

@@ -93,13 +93,13 @@ def timescales(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
             )
             ax.axhline(2, color="#555555", lw=0.8, ls="-")
             ax.set(title=title, xlabel="falls to 1/e after (steps)")
-        axes[0, 0].text(
+        axes[0, -1].text(
             0.98,
             2,
-            "Nyquist",
-            transform=axes[0, 0].get_yaxis_transform(),
+            "half a turn per step",
+            transform=axes[0, -1].get_yaxis_transform(),
             ha="right",
-            va="bottom",
+            va="top",
         )
         axes[0, 0].set(ylabel="one turn takes (steps)")
     return done(figure)

@@ -8,6 +8,7 @@ source • target, the map of the source's stretch followed by its own. `ssm_lib
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -156,7 +157,9 @@ def multiply_adds(function: Callable[[], object]) -> list[int]:
     """
 
     class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+        def __torch_dispatch__(
+            self, call: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             out = call(*args, **(kwargs or {}))
             if "addcmul" in call.__name__:
                 sizes.append(out.numel())

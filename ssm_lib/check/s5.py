@@ -32,9 +32,10 @@ def combinations(answer: Any) -> bool:
 def envelope(answer: Any) -> bool:
     """The operator of m_k = max(a_k m_{k-1}, b_k), a >= 0: (a2 a1, max(a2 b1, b2))."""
     generator = torch.Generator().manual_seed(0)
-    three = [torch.rand(2, 5, generator=generator).double().unbind() for _ in range(3)]
+    numbers = torch.rand(3, 2, 5, generator=generator).double()
+    one, two, three = ((a, b) for a, b in numbers)
 
-    def applied(operator: Callable[[Element, Element], Element]) -> Callable[..., Any]:
+    def applied(operator: Callable[[Element, Element], Any]) -> Callable[..., Any]:
         def outputs(pair: tuple[Element, Element], m: Tensor) -> Tensor | None:
             result = operator(*pair)
             if result is None or result is ...:
@@ -50,10 +51,10 @@ def envelope(answer: Any) -> bool:
 
     if answer is None or answer is ...:
         return check.function(answer, _nothing, [])
-    pairs = [(three[0], three[1]), (three[1], three[0]), (right(*three[:2]), three[2])]
+    pairs = [(one, two), (two, one), (right(one, two), three)]
     starts = [torch.zeros(5).double(), torch.full((5,), 2.0).double()]
     cases = [(pair, m) for pair in pairs for m in starts]
-    return check.function(applied(answer), applied(right), cases, name="max(a m + 0, b)")
+    return check.function(applied(answer), applied(right), cases, name="max(a m, b)")
 
 
 def recursive(answer: Any) -> bool:

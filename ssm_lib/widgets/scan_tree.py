@@ -75,14 +75,10 @@ class ScanTree(Widget):
                 ax.plot(
                     [source, target], ends, color=color, lw=2.4 if number == now else 1.2
                 )
-        for number, first in enumerate(history):
+        for number, firsts in enumerate(history):
             for k in range(LENGTH):
-                look = (
-                    {"marker": "s", "mfc": "#555555"}
-                    if first[k] == 0
-                    else {"marker": "o", "mfc": "white"}
-                )
-                ax.plot(k, -number, color="#555555", ms=6, **look)
+                marker, fill = ("s", "#555555") if firsts[k] == 0 else ("o", "white")
+                ax.plot(k, -number, marker, color="#555555", ms=6, mfc=fill)
         ax.set(
             ylabel="level",
             yticks=range(-len(plan), 1),

@@ -415,6 +415,8 @@ def test_the_layer_follows_its_device_and_never_waits_for_it(variant, bidirectio
         results += [y, state, layer(u, state=state), *layer.step(u[:, 0], state)]
     if layer.per_step_dt:
         results.append(layer(u, dt=torch.empty(2, 40, device="meta")))
+    if layer.per_step_reset:
+        results.append(layer(u, reset=torch.empty(2, 40, device="meta", dtype=torch.bool)))
     for result in results:
         assert result.device.type == "meta"
         torch.autograd.grad(result.sum(), list(layer.parameters()), allow_unused=True, retain_graph=True)

@@ -28,6 +28,7 @@ from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
+from ssm_lib.plots.s5 import plans, timescales
 
 __all__ = [
     "bases",
@@ -54,6 +55,7 @@ __all__ = [
     "nodes",
     "one_future",
     "past",
+    "plans",
     "rates",
     "reconstructions",
     "regimes",
@@ -66,6 +68,7 @@ __all__ = [
     "stability",
     "stretched",
     "superposition",
+    "timescales",
     "training",
     "views",
     "warping",

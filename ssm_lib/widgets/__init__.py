@@ -12,6 +12,7 @@ from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
 from ssm_lib.widgets.padding import Padding
 from ssm_lib.widgets.rank_one import RankOne
+from ssm_lib.widgets.scan_tree import ScanTree
 from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "OneStep",
     "Padding",
     "RankOne",
+    "ScanTree",
     "SoftmaxMode",
 ]

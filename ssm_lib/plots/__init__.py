@@ -14,6 +14,7 @@ from ssm_lib.plots.discretization import (
     warping,
 )
 from ssm_lib.plots.dss import lengths, moved
+from ssm_lib.plots.irregular import alias, film, influence, tracking, variants
 from ssm_lib.plots.linear_systems import (
     bins,
     capacities,
@@ -28,6 +29,7 @@ from ssm_lib.plots.runs import belief, digits, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
 
 __all__ = [
+    "alias",
     "bases",
     "costs",
     "leak",
@@ -39,8 +41,10 @@ __all__ = [
     "decomposition",
     "digits",
     "errors",
+    "film",
     "frequency_response",
     "half_plane",
+    "influence",
     "kernels",
     "lengths",
     "log_curves",
@@ -59,7 +63,9 @@ __all__ = [
     "stability",
     "stretched",
     "superposition",
+    "tracking",
     "training",
+    "variants",
     "views",
     "warping",
 ]

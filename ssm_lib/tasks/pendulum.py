@@ -37,14 +37,16 @@ class Film(NamedTuple):
     """Sequences of frames, the times between them, and what the frames show.
 
     `u` (S, 50, 576): pixels in [0, 1], row by row. `dt` (S, 50): the interval since the frame that was kept
-    before, in frames; the first one is 1. `y` (S, 50, 2): (sin theta, cos theta). All float32. `frame`
-    (S, 50), int64: which frames were kept, 0 to 99.
+    before, in frames; the first one is 1. `y` (S, 50, 2): (sin theta, cos theta). `frame` (S, 50), int64:
+    which frames were kept, 0 to 99. `theta` (S, 100): the angle at all frames, radians, 0 is hanging. All
+    but `frame` are float32.
     """
 
     u: Tensor
     dt: Tensor
     y: Tensor
     frame: Tensor
+    theta: Tensor
 
 
 def load(n: int, seed: int, noisy: bool = True) -> Film:
@@ -77,10 +79,10 @@ def load(n: int, seed: int, noisy: bool = True) -> Film:
         return low + (high - low) * torch.rand(*shape, generator=seeded)
 
     start = torch.stack([uniform(-math.pi, math.pi, n), uniform(-2, 2, n)], -1)
-    theta = swing(start.double(), FRAMES)[..., 0].float()  # (S, 100)
+    swings = swing(start.double(), FRAMES)[..., 0].float()  # (S, 100)
     share = shares(uniform(0, 1, n, FRAMES), uniform(0, 0.25, n), uniform(0.75, 1, n))
     frame = torch.rand(n, FRAMES, generator=seeded).argsort(1)[:, :KEPT].sort(1).values
-    theta, share = theta.gather(1, frame), share.gather(1, frame)
+    theta, share = swings.gather(1, frame), share.gather(1, frame)
     dt = torch.diff(frame, dim=1, prepend=frame[:, :1] - 1).float()
     u = torch.empty(n, KEPT, SIDE * SIDE)
     for part, angle, s in zip(u.split(256), theta.split(256), share.split(256)):
@@ -88,7 +90,7 @@ def load(n: int, seed: int, noisy: bool = True) -> Film:
         if noisy:
             noise = torch.rand(*angle.shape, SIDE * SIDE, generator=seeded)
             part.lerp_(noise, 1 - s[..., None])
-    return Film(u, dt, torch.stack([theta.sin(), theta.cos()], -1), frame)
+    return Film(u, dt, torch.stack([theta.sin(), theta.cos()], -1), frame, swings)
 
 
 def swing(start: Tensor, frames: int, friction: float = FRICTION) -> Tensor:

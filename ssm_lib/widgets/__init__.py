@@ -3,6 +3,7 @@
 Imported only where a page shows a widget; the layers need neither `anywidget` nor `matplotlib`.
 """
 
+from ssm_lib.widgets.another_clock import AnotherClock
 from ssm_lib.widgets.eigenvalue_pair import EigenvaluePair
 from ssm_lib.widgets.hippo_memory import HippoMemory
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
@@ -13,6 +14,7 @@ from ssm_lib.widgets.rank_one import RankOne
 from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
 __all__ = [
+    "AnotherClock",
     "EigenvaluePair",
     "HippoMemory",
     "KernelExplorer",

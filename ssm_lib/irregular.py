@@ -21,7 +21,7 @@ class FilmModel(nn.Module):
     Parameters
     ----------
     side
-        Height and width of a frame in pixels, a multiple of 8.
+        Height and width of a frame in pixels, a multiple of 6.
     d_output
         Size of one output.
     d_model, n_layers, layer_args

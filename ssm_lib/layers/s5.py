@@ -129,7 +129,7 @@ class S5(SSMLayer):
             As `ssm_lib.layers.base.SSMLayer.forward`, and if dt has another shape, is not real
             floating point, or not positive and finite (looked up on CPU).
 
-        Source: Smith et al. 2023, S5.
+        Equation: eq-irregular (Smith et al. 2023, S5)
         """
         x, state, lengths = self._enter(u, state, lengths, rate, return_state)
         interval: float | Tensor = rate

@@ -51,13 +51,13 @@ RECIPES = {
         task="pendulum, 24 x 24 pixels, 50 of 100 frames",
         model="s5",
         settings={
-            "films": {"train": 1000, "test": 500},
+            "films": {"train": 1000, "test": 300},
             "model": {
                 "d_model": 32,
                 "n_layers": 2,
                 "layer_args": {"d_state": 32, "blocks": 4, "dt_min": 0.01, "dt_max": 0.1},
             },
-            "fit": {"epochs": 30, "lr": 8e-3, "batch_size": 32, "warmup": 0.3},
+            "fit": {"epochs": 24, "lr": 8e-3, "batch_size": 32, "warmup": 0.3},
         },
         run=run,
         seeds=(0, 1, 2),

@@ -71,7 +71,7 @@ class AnotherClock(Widget):
 
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-        (color, dash, marker), A = STYLES[1], self.eigenvalues()
+        (color, _, marker), A = STYLES[1], self.eigenvalues()
         t = torch.linspace(0, SECONDS, 401, dtype=torch.float64)
         h = 2 * torch.exp(t[:, None] * A).sum(1).real
         interval, K = self.rate * STEP, self.kernel()

@@ -124,7 +124,8 @@ def variants(
                 **look,
             )
         ax.set_yticks(rows, list(ours))
-        ax.set(xscale="log", xlabel="mean squared error on unseen films", ylim=(-0.5, None))
+        ax.set(xscale="log", xlabel="mean squared error on unseen films")
+        ax.set(ylim=(-0.5, len(rows) - 0.5))
         ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     return done(figure)
 

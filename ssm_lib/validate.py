@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -194,3 +195,17 @@ def known_arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
             f"unknown {unknown} in the config of {cls.__name__}; known: {known}"
         )
     return dict(config)
+
+
+def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
+    """The shape that these shapes broadcast to; ValueError if they do not.
+
+    `torch.broadcast_shapes` imports sympy when it is first called, which takes longer than a training step.
+    """
+    try:
+        if torch.compiler.is_compiling():
+            return torch.broadcast_shapes(*shapes)
+        return torch.Size(np.broadcast_shapes(*(tuple(shape) for shape in shapes)))
+    except (RuntimeError, ValueError):
+        listed = ", ".join(str(tuple(shape)) for shape in shapes)
+        raise ValueError(f"the shapes {listed} do not broadcast") from None

@@ -120,7 +120,7 @@ class ImageEncoder(nn.Module):
         ValueError, TypeError
             If u is not real floating point of shape (B, L, side * side).
         """
-        weight = self.net[0].weight
+        weight = next(self.parameters())
         validate.real_input("u", u, "B L C", {"C": self.side**2}, weight)
         images = u.to(weight.dtype).reshape(-1, 1, self.side, self.side) - 0.5
         return self.net(images).unflatten(0, u.shape[:2])

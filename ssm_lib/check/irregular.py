@@ -96,9 +96,13 @@ def phases(answer: Any) -> bool:
     before, after = roughness(Lambda, W), roughness(found, W)
     best = torch.complex(Lambda.real, torch.remainder(Lambda.imag + 3, 2 * math.pi) - 3)
     if not after < 1.001 * roughness(best, W):
-        print(f"✗ Not yet: roughness {before:.2f} before, {after:.2f} now; less is possible.")
+        print(
+            f"✗ Not yet: roughness {before:.2f} before, {after:.2f} now; less is possible."
+        )
         return False
-    print(f"✓ Right: same kernel at whole lags; roughness {before:.2f} before, {after:.2f} now.")
+    print(
+        f"✓ Right: same kernel at whole lags; roughness {before:.2f} before, {after:.2f} now."
+    )
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -83,7 +84,7 @@ def tracking(
         for (label, y), marker, colour in zip(
             readings.items(), MARKERS, COLOURS, strict=False
         ):
-            look = {"marker": marker, "ms": 4, "mfc": "none", "color": colour}
+            look: Any = {"marker": marker, "ms": 4, "mfc": "none", "color": colour}
             ax.plot(array(kept), array(y), ls="", label=label, **look)
         ax.set(xlabel="time (s)", ylabel="sin θ", ylim=(-1.35, 1.35))
         ax.legend(ncols=1 + len(readings), loc="lower left", bbox_to_anchor=(0, 1))
@@ -105,7 +106,7 @@ def variants(
         rows = np.arange(len(ours))[::-1]
         for row, (label, values) in zip(rows, ours.items(), strict=True):
             first = row == rows[0]
-            look = {"color": COLOURS[0], "mfc": "none", "ls": ""}
+            look: Any = {"color": COLOURS[0], "mfc": "none", "ls": ""}
             ax.plot(
                 values,
                 [row + 0.13] * len(values),
@@ -150,7 +151,7 @@ def alias(tone: float, rate: float, factor: int, seconds: float) -> Figure:
         ms = 1000
         name = f"{tone:g} Hz"
         ax.plot(ms * t, np.cos(2 * np.pi * tone * t), color="#aaaaaa", ls="-", label=name)
-        look = {"color": "#555555", "ls": "", "ms": 4}
+        look: Any = {"color": "#555555", "ls": "", "ms": 4}
         ax.plot(ms * k, np.cos(2 * np.pi * tone * k), "o", label=f"{rate:g} Hz", **look)
         every = k[::factor]
         look = {"color": COLOURS[1], "ls": "", "ms": 8, "mfc": "none"}

@@ -32,13 +32,13 @@ def run(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     films = pendulum.load(settings["films"]["train"], seed=1 + seed)
     unseen = pendulum.load(settings["films"]["test"], seed=0)
-    parts = [({"u": f.u, "dt": f.dt}, f.y) for f in (films, unseen)]
+    seen, held = (({"u": f.u, "dt": f.dt}, f.y) for f in (films, unseen))
     histories = {}
     for intervals in INTERVALS:
         torch.manual_seed(seed)
         model = FilmModel(pendulum.SIDE, 2, intervals=intervals, **settings["model"])
         fitting = {"objective": "mse", "seed": seed, **settings["fit"]}
-        histories[intervals] = train.fit(model.to(device), *parts, **fitting)
+        histories[intervals] = train.fit(model.to(device), seen, held, **fitting)
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "mse": {name: rows[-1]["test_mse"] for name, rows in histories.items()},

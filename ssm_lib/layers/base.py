@@ -62,6 +62,8 @@ class SSMLayer(nn.Module):
             If length is not a positive int, or rate not a positive number.
         NotImplementedError
             If the layer is not a convolution of each channel with itself.
+
+        Equation: eq-rate
         """
         validate.positive_int("length", length)
         self._check(rate)

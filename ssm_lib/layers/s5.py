@@ -141,7 +141,7 @@ class S5(SSMLayer):
             floating point, or not positive and finite (looked up on CPU); if reset has another shape
             or device, or is not bool.
 
-        Equation: eq-s5 (Smith et al. 2023, S5), eq-reset (Lu et al. 2023)
+        Equation: eq-s5, eq-irregular (Smith et al. 2023, S5), eq-reset (Lu et al. 2023)
         """
         x, state, lengths = self._enter(u, state, lengths, rate, return_state)
         interval: float | Tensor = rate

@@ -15,6 +15,7 @@ from ssm_lib.plots.discretization import (
 )
 from ssm_lib.plots.dlr import circles, responses
 from ssm_lib.plots.dss import lengths, moved
+from ssm_lib.plots.irregular import alias, film, influence, tracking, variants
 from ssm_lib.plots.linear_systems import (
     bins,
     capacities,
@@ -31,6 +32,7 @@ from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
 
 __all__ = [
+    "alias",
     "bases",
     "costs",
     "leak",
@@ -43,9 +45,11 @@ __all__ = [
     "decomposition",
     "digits",
     "errors",
+    "film",
     "frequency_response",
     "gains",
     "half_plane",
+    "influence",
     "kernels",
     "laws",
     "lengths",
@@ -69,7 +73,9 @@ __all__ = [
     "stretched",
     "superposition",
     "timescales",
+    "tracking",
     "training",
+    "variants",
     "views",
     "warping",
     "weakly",

@@ -3,8 +3,9 @@
 Imported only where a page shows a widget; the layers need neither `anywidget` nor `matplotlib`.
 """
 
-from ssm_lib.widgets.eigenvalue_laws import EigenvalueLaws
+from ssm_lib.widgets.another_clock import AnotherClock
 from ssm_lib.widgets.echo import Echo
+from ssm_lib.widgets.eigenvalue_laws import EigenvalueLaws
 from ssm_lib.widgets.eigenvalue_pair import EigenvaluePair
 from ssm_lib.widgets.hippo_memory import HippoMemory
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
@@ -16,8 +17,9 @@ from ssm_lib.widgets.scan_tree import ScanTree
 from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
 __all__ = [
-    "EigenvalueLaws",
+    "AnotherClock",
     "Echo",
+    "EigenvalueLaws",
     "EigenvaluePair",
     "HippoMemory",
     "KernelExplorer",

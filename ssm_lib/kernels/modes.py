@@ -85,10 +85,8 @@ def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax")
     # A growing mode is normalized by its last value: read it backwards, as a decaying one.
     grows = z.real > 0
     decay = torch.where(grows, -z, z)
-    total = length * discretize.expm1_ratio(
-        length * decay
-    )  # sum_j exp(decay j), times the next
-    w = W / A * discretize.expm1_ratio(decay) / total
+    ratio = discretize.expm1_ratio  # sum_j exp(decay j) = L ratio(L decay) / ratio(decay)
+    w = W / A * ratio(decay) / (length * ratio(length * decay))
     w = w if wide else to_single(w)
     forwards = vandermonde(decay, torch.where(grows, 0, w), length)
     return forwards + vandermonde(decay, torch.where(grows, w, 0), length).flip(-1)

@@ -60,7 +60,7 @@ const X = {low: -0.5, high: LENGTH - 0.5, whole: true, title: "step k"};
 
 function drawPlan(view, {levels, now, firsts}) {
   const depth = levels.length, plot = view.axes(74 + 34 * depth, X, {low: -depth - 0.4, high: 0.4, lanes: true, title: "level"});
-  for (const k of steps(0, LENGTH)) plot.line([k, k], [0, -depth], "ref");
+  for (const k of steps(0, LENGTH)) plot.vline(k, "sw-grid");
   levels.forEach((level, i) => {
     for (const [target, source] of level) plot.line([source, target], [-i, -i - 1], i + 1 === now ? 1 : i < now ? 0 : "ref", i + 1 === now ? "now" : "");
   });
@@ -77,7 +77,7 @@ function drawElements(view, {list, start}) {
   list.forEach(({first, a, b}, k) => {
     if (first === 0) plot.region(k - 0.46, k + 0.46, -0.6, 2.6);
     [[a, 1], [b / LONGEST, 0]].forEach(([part, row]) => plot.region(k - 0.4, k - 0.4 + 0.8 * part, row - 0.5, row - 0.42, `sw-bar sw-m${row}`));
-    [first === k ? `${k}` : `${first}–${k}`, fmt(a, 2), fmt(b, 3)].forEach((text, row) =>
+    [first === k ? `${k}` : `${first}–${k}`, a > 0 && a < 0.01 ? "<.01" : fmt(a, 2), fmt(b, 3)].forEach((text, row) =>
       plot.note(k, 2 - row, text, {dy: 4, anchor: "middle"}));
   });
   ["steps", "a", "b"].forEach((text, row) => plot.note(-0.5, 2 - row, text, {dx: -12, dy: 4, anchor: "end"}));
@@ -97,7 +97,7 @@ export default widget({
   name: "scan-tree",
   label: "A scan, level by level",
   controls: [select("plan", "Plan", Object.fromEntries(Object.keys(PLANS).map((name) => [name, name]))),
-    slider("level", "Levels done"), slider("a", "Multiplier a"), slider("start", "New episode at step", {format: (k) => k ? String(k) : "none"})],
+    slider("level", "Levels done"), slider("a", "Multiplier a"), slider("start", "New episode", {format: (k) => k ? `at step ${k}` : "none"})],
   panels: [[chart("plan", "Which elements are combined", drawPlan), chart("elements", "The elements after this level", drawElements)]],
   compute,
   readout,

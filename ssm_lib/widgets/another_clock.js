@@ -48,7 +48,7 @@ function drawModes(view, {rate, seen}) {
   plot.line([0, TOP], [0, TOP], "ref");
   if (limit < TOP) {
     plot.hline(limit);
-    plot.note(TOP, limit, "half a turn per step", {dx: -4, dy: limit < TOP / 8 ? -6 : 14, anchor: "end"});
+    plot.note(low, limit, "half a turn per step", {dx: 6, dy: limit < 0.9 * TOP ? -6 : 14});
   }
   plot.marks(omegas, seen, 1);
   return omegas.map((w, n) => `${fmt(w)} looks like ${fmt(seen[n])}`).join("; ") + " rad/s.";
@@ -66,7 +66,7 @@ function readout({rate, reading, folded}) {
 export default widget({
   name: "another-clock",
   label: "One kernel at another sampling rate",
-  controls: [slider("rate", "Rate"), choice("reading", "The model", WORDS)],
+  controls: [slider("rate", "Rate"), select("reading", "The model", WORDS)],
   panels: [
     [chart("kernel", "The kernel over time", drawKernel)],
     [chart("modes", "Where each mode's frequency goes", drawModes)],

@@ -47,7 +47,7 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     ValueError
         If the shapes do not match those named here.
 
-    Equation: eq-recurrence, eq-elapsed (Smith et al. 2023, S5)
+    Equation: eq-recurrence, eq-scan-gradient, eq-elapsed (Smith et al. 2023, S5)
     """
     if b.ndim != 3:
         raise ValueError(f"b must have shape (B, L, N), got {tuple(b.shape)}")

@@ -147,6 +147,20 @@ def intervals(dt: object, shape: Sequence[int], lengths: Tensor | None = None) -
     return dt.double()
 
 
+def starts(reset: object, shape: Sequence[int], like: Tensor) -> Tensor:
+    """Return a mask of the steps at which episodes start, bool, of a shape (B,) or (B, L)."""
+    shape = tuple(shape)
+    if not isinstance(reset, Tensor) or reset.dtype != torch.bool:
+        found = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
+        raise TypeError(
+            f"reset must be a bool tensor {shape}, True where an episode starts, got {found}"
+        )
+    if reset.shape != shape:
+        raise ValueError(f"reset must have shape {shape}, as u, got {tuple(reset.shape)}")
+    on_device("reset", reset, like)
+    return reset
+
+
 def rate(value: object) -> None:
     """Raise if the ratio of two sampling intervals is not a positive finite number."""
     positive("rate", value, "2 for every second sample")

@@ -13,6 +13,7 @@ from ssm_lib.plots.discretization import (
     stability,
     warping,
 )
+from ssm_lib.plots.dlr import circles, responses
 from ssm_lib.plots.dss import lengths, moved
 from ssm_lib.plots.irregular import alias, film, influence, tracking, variants
 from ssm_lib.plots.linear_systems import (
@@ -27,6 +28,8 @@ from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
+from ssm_lib.plots.s4d import gains, laws, spread, weakly
+from ssm_lib.plots.s5 import plans, timescales
 
 __all__ = [
     "alias",
@@ -37,15 +40,18 @@ __all__ = [
     "belief",
     "bins",
     "capacities",
+    "circles",
     "conditioning",
     "decomposition",
     "digits",
     "errors",
     "film",
     "frequency_response",
+    "gains",
     "half_plane",
     "influence",
     "kernels",
+    "laws",
     "lengths",
     "log_curves",
     "loglog",
@@ -53,19 +59,24 @@ __all__ = [
     "nodes",
     "one_future",
     "past",
+    "plans",
     "rates",
     "reconstructions",
     "regimes",
     "resampled",
+    "responses",
     "rows",
     "signals",
     "spectrum",
+    "spread",
     "stability",
     "stretched",
     "superposition",
+    "timescales",
     "tracking",
     "training",
     "variants",
     "views",
     "warping",
+    "weakly",
 ]

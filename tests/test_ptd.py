@@ -61,6 +61,7 @@ def test_real_eigenvalues_are_kept_at_half_weight(N):
     torch.testing.assert_close(Lambda, -torch.arange(1, N + 1).to(Lambda), rtol=1e-9, atol=0)
     assert bool((Lambda.imag == 0).all())
     assert bool((V.imag == 0).all())
+    assert bool((W.imag == 0).all())
     half = (W @ V).diagonal().real
     torch.testing.assert_close(half, torch.full((N,), 0.5).double(), rtol=1e-9, atol=0)
 
@@ -194,8 +195,15 @@ def test_s4d_counts_its_modes():
     assert float(layer.C.detach().square().sum(-1).mean()) == pytest.approx(1, abs=0.5)
 
 
-def test_a_real_mode_can_leave_the_real_axis():
-    layer = S4D(3, 2, init="ptd")  # as any LegS matrix of size 2 that is perturbed a little: two real modes
-    assert layer.imag.tolist() == [[0, 0]] * 3
+def test_real_modes_of_s4d_stay_real_and_those_of_s5_need_not():
+    """At N = 2 both modes are real: with real B and C the derivative across the axis is exactly zero."""
+    layer = S4D(3, 2, init="ptd")
     layer.kernel(40).square().sum().backward()
-    assert bool((layer.imag.grad != 0).all())
+    assert layer.imag.tolist() == layer.imag.grad.tolist() == [[0, 0]] * 3
+    assert bool((layer.C[..., 1] == 0).all())
+    assert bool((layer.C.grad[..., 1] == 0).all())
+    assert bool((layer.log_neg_re.grad != 0).all())
+    mixed = S5(3, 2, init="ptd")
+    mixed(torch.randn(2, 40, 3)).square().sum().backward()
+    assert mixed.Lambda_im.tolist() == [0, 0]
+    assert bool((mixed.Lambda_im.grad != 0).all())

@@ -89,7 +89,7 @@ def ptd(
         conjugate pair, that with positive imaginary part. M = (N + r) / 2.
     B : Tensor (M,), complex128: W B, real and positive.
     V : Tensor (N, M), complex128: eigenvectors of length 1, not orthogonal.
-    W : Tensor (M, N), complex128: rows of the inverse of the full V, halved for real eigenvalues. So
+    W : Tensor (M, N), complex128: rows of the inverse of the full V, halved (and real) for real eigenvalues. So
         A + E = 2 Re V diag(Lambda) W and I = 2 Re V W; a row C of outputs becomes C V.
 
     Raises
@@ -128,7 +128,10 @@ def ptd(
     kept = kept[Lambda.real[kept].argsort(descending=True)]
     kept = kept[Lambda.imag[kept].argsort(stable=True)]
     Lambda, V, W = Lambda[kept], V[:, kept], W[kept]
-    W = W * torch.where(Lambda.imag == 0, 0.5, 1.0)[:, None]
+    alone = (Lambda.imag == 0)[
+        :, None
+    ]  # real rows of W, too, but for the rounding of the inverse
+    W = torch.where(alone, W.real / 2 + 0j, W)
     weight = W @ B.to(W)
     turn = torch.where(weight == 0, 1, weight / weight.abs())  # so that B > 0, as in `nplr`
     V, W = V * turn, W / turn[:, None]

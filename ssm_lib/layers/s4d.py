@@ -80,7 +80,8 @@ class S4D(DiagonalLayer):
         ``"legs"``, ``"lin"``, ``"inv"``, ``"real"`` or ``"ptd"``: see `initial_eigenvalues`. For
         ``"ptd"`` C is drawn in the coordinates of HiPPO, real, and multiplied by V: its eigenvectors are
         nearly dependent, and independent weights would not cancel. It has M = (N + r)/2 modes, r of which
-        start with imaginary part 0 and half a weight in B. They may become pairs in training.
+        have imaginary part 0 and half a weight in B. Their B and C are real, so that gradients leave them
+        on the real axis.
     discretization
         ``"zoh"`` or ``"bilinear"``.
     bidirectional

@@ -374,6 +374,15 @@ def test_recipes_are_listed(command):
     assert "sklearn" not in printed
 
 
+def test_without_fabric_or_safetensors_it_says_what_to_install(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    assert "pip install 'ssm_lib[train]'" in command("train", "delay")[2]
+    monkeypatch.delitem(sys.modules, "ssm_lib.engine.session")
+    monkeypatch.delattr("ssm_lib.engine.session")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    assert "pip install 'ssm_lib[train]'" in command("train", "delay")[2]
+
+
 def test_importing_the_library_imports_no_fabric():
     code = (
         "import sys, ssm_lib, ssm_lib.__main__, ssm_lib.engine, ssm_lib.recipes\n"

@@ -64,4 +64,12 @@ EXPERIMENTS: dict[str, Experiment] = {**small.EXPERIMENTS, **papers.EXPERIMENTS}
 RECIPES: dict[str, Recipe] = {
     **spoken_digits.RECIPES,
     **{name: as_recipe(experiment) for name, experiment in EXPERIMENTS.items()},
+from ssm_lib.recipes import dlr, pendulum, s4d_laws, spoken_digits
+from ssm_lib.records import Recipe
+
+RECIPES: dict[str, Recipe] = {
+    **dlr.RECIPES,
+    **pendulum.RECIPES,
+    **s4d_laws.RECIPES,
+    **spoken_digits.RECIPES,
 }

@@ -18,7 +18,16 @@ from ssm_lib.engine import InputError, checkpoint, loop, session
 from ssm_lib.engine.config import Experiment, make_model
 from ssm_lib.engine.folder import RunFolder
 from ssm_lib.optim import param_groups
-from ssm_lib.recipes import EXPERIMENTS, RECIPES, as_recipe
+from ssm_lib.recipes import (
+    EXPERIMENTS,
+    RECIPES,
+    as_recipe,
+    dlr,
+    pendulum,
+    run,
+    s4d_laws,
+    spoken_digits,
+)  # fmt: skip
 from ssm_lib.tasks.registry import TASKS
 
 QUICK = ["steps=6", "batch_size=4", "eval_every=2", "save_every=2", "warmup=1"]
@@ -362,7 +371,12 @@ def test_records_are_made_of_experiments(tmp_path):
     assert record["runs"][0]["test_r2"] != record["runs"][1]["test_r2"]
     train(tmp_path / "run", cut(TINY, seed=4))
     assert timeless(record["runs"][1]["history"]) == timeless(RunFolder(tmp_path / "run").rows())
-    assert set(EXPERIMENTS) <= set(RECIPES)
+
+
+def test_no_two_recipes_have_one_name():
+    parts = dlr.RECIPES, pendulum.RECIPES, s4d_laws.RECIPES, spoken_digits.RECIPES, EXPERIMENTS
+    assert len(RECIPES) == sum(map(len, parts))
+    assert {name for name, recipe in RECIPES.items() if recipe.run is run} == set(EXPERIMENTS)
 
 
 def test_recipes_are_listed(command):

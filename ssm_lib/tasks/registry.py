@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from ssm_lib import validate
-from ssm_lib.tasks import digits, spoken_digits
+from ssm_lib.tasks import digits, films, spoken_digits
 from ssm_lib.tasks.base import (
     Batch,
     FiniteTask,
@@ -51,5 +51,6 @@ def delay_task(length: int = 32, lag: int = 4) -> StreamTask:
 TASKS: dict[str, Callable[..., Task]] = {
     "delay": delay_task,
     "digits": digits_task,
+    "pendulum": films.PendulumTask,
     "spoken-digits": spoken_digits_task,
 }

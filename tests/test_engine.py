@@ -365,9 +365,9 @@ def test_records_are_made_of_experiments(tmp_path):
     assert record["settings"]["paper"] == "0.5"
     assert record["settings"]["lr"] == 1e-2
     assert (record["task"], record["model"], record["source"]) == ("delay", "s4d", "here")
-    for run in record["runs"]:
-        assert run["steps"] == 8
-        assert run["test_r2"] == run["history"][-1]["test_r2"]
+    for one in record["runs"]:
+        assert one["steps"] == 8
+        assert one["test_r2"] == one["history"][-1]["test_r2"]
     assert record["runs"][0]["test_r2"] != record["runs"][1]["test_r2"]
     train(tmp_path / "run", cut(TINY, seed=4))
     assert timeless(record["runs"][1]["history"]) == timeless(RunFolder(tmp_path / "run").rows())

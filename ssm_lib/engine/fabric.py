@@ -7,6 +7,7 @@ documentation of Fabric and torch: no test of ours has run them yet.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +111,9 @@ def make_fabric(machine: Machine) -> Any:
                 KeepInputs("16-mixed" if precision == "16-mixed" else "bf16-mixed", kind)
             ]
         }
-    torch.use_deterministic_algorithms(machine.deterministic)
+    if machine.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
+        torch.use_deterministic_algorithms(True)
     try:
         return Fabric(
             accelerator=kind, devices=machine.devices, strategy=strategy, **arguments

@@ -26,7 +26,7 @@ from ssm_lib.plots.linear_systems import (
 )
 from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
-from ssm_lib.plots.runs import belief, digits, training
+from ssm_lib.plots.runs import belief, digits, run_curve, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
@@ -66,6 +66,7 @@ __all__ = [
     "resampled",
     "responses",
     "rows",
+    "run_curve",
     "signals",
     "spectrum",
     "spread",

@@ -1,4 +1,4 @@
-"""`python -m ssm_lib bench`: measure the library on this machine; `record NAME`: make a run's record."""
+"""`python -m ssm_lib`: train and evaluate recipes, make their records, measure the library on this machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 
-from ssm_lib import records, validate
+from ssm_lib import records
 from ssm_lib.bench import FULL, QUICK, measure, report, scaling
 from ssm_lib.bench import rows as bench_rows
+from ssm_lib.engine import InputError, cli
+from ssm_lib.engine.errors import unknown
 from ssm_lib.recipes import RECIPES
 
 
@@ -18,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command of the library; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m ssm_lib", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    cli.add_commands(commands)
     command = commands.add_parser(
         "bench", help="the library against the formulas and loops it replaces"
     )
@@ -32,19 +35,24 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument(
         "--save", type=Path, metavar="FOLDER", help="write the record there, as JSON"
     )
+    command.set_defaults(run=None)
     command = commands.add_parser(
         "record", help="run a recipe and write its record into book/results"
     )
-    command.add_argument("recipe", metavar="NAME", help=f"one of {', '.join(RECIPES)}")
+    command.add_argument("recipe", metavar="NAME", help="a name that `list` shows")
     command.add_argument(
         "--folder", type=Path, default=records.FOLDER, help="write the record there"
     )
+    command.set_defaults(run=None)
     chosen = parser.parse_args(arguments)
+    if chosen.run is not None:
+        return chosen.run(chosen)
     if chosen.command == "record":
         try:
-            recipe = RECIPES[validate.one_of("recipe", chosen.recipe, RECIPES)]
-            print(records.record(chosen.recipe, recipe, chosen.folder))
-        except (ValueError, FileNotFoundError) as error:
+            if chosen.recipe not in RECIPES:
+                raise unknown("recipe", chosen.recipe, RECIPES)
+            print(records.record(chosen.recipe, RECIPES[chosen.recipe], chosen.folder))
+        except (InputError, FileNotFoundError) as error:
             parser.error(str(error))
         return 0
     try:

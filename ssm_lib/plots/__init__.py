@@ -24,7 +24,7 @@ from ssm_lib.plots.linear_systems import (
 )
 from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
-from ssm_lib.plots.runs import belief, digits, training
+from ssm_lib.plots.runs import belief, digits, run_curve, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "regimes",
     "resampled",
     "rows",
+    "run_curve",
     "signals",
     "spectrum",
     "stability",

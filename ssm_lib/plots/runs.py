@@ -67,6 +67,35 @@ def training(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     return done(figure)
 
 
+def run_curve(rows: Sequence[Mapping[str, float]], objective: str) -> Figure:
+    """The loss of one run and its score on samples trained and tested on, over the steps.
+
+    Parameters
+    ----------
+    rows
+        Of the log that `ssm_lib.engine` writes: step, loss, train_OBJECTIVE, test_OBJECTIVE.
+    objective
+        Its name.
+    """
+    steps = [row["step"] for row in rows]
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(WIDTH, 2.6), layout="constrained"
+        )
+        marker = {"marker": "o", "ms": 3.5} if len(rows) < 20 else {}
+        left.plot(steps, [row["loss"] for row in rows], **marker)
+        left.set(xlabel="step", ylabel="training loss")
+        if min(row["loss"] for row in rows) > 0:
+            left.set_yscale("log")
+        for part in ("train", "test"):
+            right.plot(
+                steps, [row[f"{part}_{objective}"] for row in rows], label=part, **marker
+            )
+        right.set(xlabel="step", ylabel=objective)
+        right.legend(loc="best")
+    return done(figure)
+
+
 def belief(image: Tensor, probabilities: Tensor, xlabel: str = "pixels read") -> Figure:
     """A digit, and the probability of each class while its pixels are read one after the other.
 

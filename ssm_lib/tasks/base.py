@@ -177,9 +177,7 @@ class StreamTask:
         """Samples first .. first + count - 1: the blocks that hold them, cut at both ends."""
         blocks = range(first // self.block, (first + count - 1) // self.block + 1)
         drawn = [
-            self.sample(
-                self.block, self.length, generator(seed, index, test, self.device)
-            )
+            self.sample(self.block, self.length, generator(seed, index, test, self.device))
             for index in blocks
         ]
         whole = drawn[0] if len(drawn) == 1 else _join(drawn)

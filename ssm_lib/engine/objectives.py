@@ -1,0 +1,109 @@
+"""What is minimized and what is reported, for each kind of target: sums that add up over batches and devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+IGNORED = -100  # a label that counts for nothing, as in torch.nn.functional.cross_entropy
+SMALLEST_VARIANCE = 1e-5  # of the targets, in R^2
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss, and a score of which the parts of many batches are added before it is taken.
+
+    Parameters
+    ----------
+    loss
+        (outputs, y) -> scalar Tensor, the mean over a batch.
+    sums
+        (outputs, y) -> float64 Tensor of any shape, to be added.
+    score
+        Sum of such tensors -> float.
+    labels
+        Whether the targets are classes (int64, one axis less than the outputs).
+    higher
+        Whether a higher score is better.
+    """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    sums: Callable[[Tensor, Tensor], Tensor]
+    score: Callable[[Tensor], float]
+    labels: bool = False
+    higher: bool = True
+
+
+def last_steps(outputs: Tensor, y: Tensor) -> Tensor:
+    """The outputs of as many of the last steps as the targets have: (B, L, d) -> (B, M, d) for y (B, M, ...)."""
+    if outputs.ndim == 3 and y.ndim > 1 and y.shape[1] < outputs.shape[1]:
+        return outputs[:, -y.shape[1] :]
+    return outputs
+
+
+def _cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(outputs.flatten(0, -2), y.flatten(), ignore_index=IGNORED)
+
+
+def _correct(outputs: Tensor, y: Tensor) -> Tensor:
+    correct = (outputs.argmax(-1) == y).sum()
+    return torch.stack([correct, (y != IGNORED).sum()]).double()
+
+
+def _share(sums: Tensor) -> float:
+    return float(sums[0] / sums[1])
+
+
+def _square(outputs: Tensor, y: Tensor) -> Tensor:
+    return F.mse_loss(outputs, y.to(outputs.dtype))
+
+
+def _moments(outputs: Tensor, y: Tensor) -> Tensor:
+    y = y.double()
+    error = (outputs.double() - y).square().sum()
+    return torch.stack([error, y.new_tensor(y.numel()), y.sum(), y.square().sum()])
+
+
+def _mse(sums: Tensor) -> float:
+    return float(sums[0] / sums[1])
+
+
+def _r2(sums: Tensor) -> float:
+    error, mean, square = (sums[[0, 2, 3]] / sums[1]).tolist()
+    return 1 - error / max(square - mean**2, SMALLEST_VARIANCE)
+
+
+def _balanced(outputs: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy in which every class that a batch has weighs the same."""
+    y, outputs = y.flatten(), outputs.flatten(0, -2)
+    count = torch.bincount(y[y != IGNORED], minlength=outputs.shape[-1])
+    weight = (1 / count.clamp(min=1)).to(outputs.dtype)
+    return F.cross_entropy(outputs, y, weight, ignore_index=IGNORED)
+
+
+def _confusion(outputs: Tensor, y: Tensor) -> Tensor:
+    """How often each class (row) was taken for each (column)."""
+    classes = outputs.shape[-1]
+    y, found = y.flatten(), outputs.argmax(-1).flatten()
+    pairs = (classes * y + found)[y != IGNORED]
+    return torch.bincount(pairs, minlength=classes**2).view(classes, classes).double()
+
+
+def _macro_f1(sums: Tensor) -> float:
+    hits = sums.diagonal()
+    return float((2 * hits / (sums.sum(0) + sums.sum(1)).clamp(min=1)).mean())
+
+
+OBJECTIVES = {
+    "accuracy": Objective(_cross_entropy, _correct, _share, labels=True),
+    "f1": Objective(_balanced, _confusion, _macro_f1, labels=True),
+    "mse": Objective(_square, _moments, _mse, higher=False),
+    "r2": Objective(_square, _moments, _r2),
+}
+"""``accuracy``: cross-entropy, share of correct labels. ``f1``: cross-entropy with classes weighted by 1 / count in
+the batch, mean F1 over the classes. ``mse``: mean squared error, both. ``r2``: mean squared error,
+1 - MSE / variance of all targets. Labels of -100 count for nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -215,5 +216,6 @@ def _machine(chosen: argparse.Namespace, default: Machine) -> Machine:
 
 def _end(error: Exception, status: int) -> int:
     lines: Sequence[str] = str(error).splitlines() or [type(error).__name__]
-    print(f"ssm_lib: error: {lines[0]}", file=sys.stderr, flush=True)
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # else every process of a run would say it
+        print(f"ssm_lib: error: {lines[0]}", file=sys.stderr, flush=True)
     return status

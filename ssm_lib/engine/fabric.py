@@ -63,7 +63,7 @@ def make_fabric(machine: Machine) -> Any:
     """
     try:
         from lightning_fabric import Fabric
-        from lightning_fabric.plugins.precision import MixedPrecision
+        from lightning_fabric.plugins.precision import DoublePrecision, MixedPrecision
         from lightning_fabric.strategies import FSDPStrategy
     except ImportError as error:
         raise InputError(
@@ -94,7 +94,15 @@ def make_fabric(machine: Machine) -> Any:
         def convert_input(self, data: Any) -> Any:
             return data
 
+    class KeepOutputs(DoublePrecision):
+        """All in 64 bits, the loss too."""
+
+        def convert_output(self, data: Any) -> Any:
+            return data
+
     arguments: dict[str, Any] = {"precision": precision}
+    if precision == "64-true":
+        arguments = {"plugins": [KeepOutputs()]}
     if precision.endswith("mixed") and machine.strategy != "fsdp":
         arguments = {"plugins": [KeepInputs("16-mixed" if precision == "16-mixed" else "bf16-mixed", kind)]}
     torch.use_deterministic_algorithms(machine.deterministic)

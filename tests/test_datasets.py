@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ssm_lib import RetrievalModel, SequenceModel
-from ssm_lib.tasks import images, listops, speech_commands, texts
+from ssm_lib.tasks import images, listops, registry, speech_commands, texts
 from ssm_lib.tasks.base import Task
 
 PUBLISHED = [*images.MNIST.values(), images.CIFAR, speech_commands.ARCHIVE, texts.IMDB]
@@ -80,13 +80,15 @@ def test_mnist_is_read_row_after_row(home):
     assert sorted(order.tolist()) == list(range(784))
     assert torch.equal(permuted.test[0], test[0][:, order])
     assert (home / "mnist" / "train-images-idx3-ubyte.gz.sha256").is_file()
-    task = images.mnist_task(download=False)
+    task = images.smnist_task(download=False)
     assert isinstance(task, Task)
     u, y = next(task.train_batches(5, seed=0))
     assert u.dtype == torch.float32
     assert u.shape == (5, 784, 1)
     assert float(u.min()) >= 0
     assert float(u.max()) == 1
+    other = next(images.psmnist_task(download=False).train_batches(5, seed=0))
+    assert torch.equal(other[0], u[:, order])
     tested = torch.cat([u for u, _ in task.evaluation()])
     torch.testing.assert_close(tested, test[0].float() / 255)
 
@@ -117,10 +119,10 @@ def test_cifar_is_read_in_colour_and_in_grey(home):
     weights = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)
     expected = (test[0].double() @ weights)[..., None]
     assert float((gray.test[0].double() - expected).abs().max()) < 0.51
-    u, _ = next(images.cifar_task(download=False).train_batches(20, seed=0))
+    u, _ = next(images.scifar_task(download=False).train_batches(20, seed=0))
     assert u.shape == (20, 1024, 3)
     assert float(u.mean().abs()) < 0.3
-    assert next(images.cifar_task(gray=True, download=False).evaluation())[0].shape == (4, 1024, 1)
+    assert next(images.scifar_gray_task(download=False).evaluation())[0].shape == (4, 1024, 1)
     bad = home / "cifar-10" / "unpacked" / "cifar-10-batches-bin" / "test_batch.bin"
     bad.write_bytes(b"\x0c" * 3073)
     with pytest.raises(ValueError, match="holds no records of one label below 10"):
@@ -296,9 +298,12 @@ def test_pairs_of_papers_are_read_for_the_retrieval_model(home):
     assert read[3] == 'second "pap'
     assert "".join(tokens[i] for i in test.a[3, : test.lengths_a[3] - 1].tolist()) == "first 3"
     task = texts.retrieval_task(12, download=False)
-    encoder = SequenceModel(None, 4, 4, 1, vocabulary=task.vocabulary)
+    assert isinstance(task, Task)
+    model = task.build_model(d_model=4, n_layers=1, layer="attention", layer_args={"n_heads": 1})
+    assert isinstance(model, RetrievalModel)
+    assert model.encoder.encoder.num_embeddings == len(tokens)
     inputs, y = next(islice(task.train_batches(4, seed=0), 1))
-    assert RetrievalModel(encoder, 2)(**inputs).shape == (4, 2)
+    assert model(**inputs).shape == (4, 2)
     assert y.dtype == torch.int64
 
 
@@ -331,10 +336,12 @@ def test_what_is_not_there_is_said_with_what_to_do(load):
         load(download=False)
 
 
-@pytest.mark.parametrize("task", [images.mnist_task, images.cifar_task, speech_commands.speech_commands_task])
-def test_a_length_that_the_data_do_not_have_is_named(task):
-    with pytest.raises(ValueError, match="and no others; got length 100"):
-        task(length=100)
+@pytest.mark.parametrize("name", registry.DOWNLOADED)
+def test_a_length_that_the_data_do_not_have_is_named_before_anything_is_fetched(name):
+    with pytest.raises(ValueError, match="length must be at least 1, got 0"):
+        registry.TASKS[name](length=0)
+    with pytest.raises(ValueError, match=f"{name} (needs a length of at least|has sequences of .*)"):
+        registry.TASKS[name](length=1)
 
 
 def test_published_sums_are_whole():

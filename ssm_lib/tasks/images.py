@@ -169,23 +169,28 @@ def read_idx(path: Path, dims: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
 
 
-def mnist_task(
-    length: int = 784, permuted: bool = False, download: bool = True
-) -> PreparedTask:
-    """sMNIST, or psMNIST if permuted: pixels in 0 .. 1; its length is 784."""
-    fixed_length("mnist", length, 784)
-    return _task(load_mnist(permuted, download=download), 1, 0.0, 1.0)
+def smnist_task(length: int = 784, download: bool = True) -> PreparedTask:
+    """sMNIST: pixels in 0 .. 1; its length is 784."""
+    fixed_length("smnist", length, 784)
+    return _task(load_mnist(download=download), 1, 0.0, 1.0)
 
 
-def cifar_task(
-    length: int = 1024, gray: bool = False, download: bool = True
-) -> PreparedTask:
-    """sCIFAR, or the Arena's Image if gray: standardized pixels; its length is 1,024."""
-    fixed_length("cifar", length, 1024)
-    data = load_cifar(gray, download=download)
-    if gray:
-        return _task(data, 1, GRAY_MEAN, GRAY_STD)
-    return _task(data, 3, CIFAR_MEAN, CIFAR_STD)
+def psmnist_task(length: int = 784, download: bool = True) -> PreparedTask:
+    """psMNIST: the pixels of sMNIST in another order, the same for all images."""
+    fixed_length("psmnist", length, 784)
+    return _task(load_mnist(permuted=True, download=download), 1, 0.0, 1.0)
+
+
+def scifar_task(length: int = 1024, download: bool = True) -> PreparedTask:
+    """sCIFAR in colour: standardized pixels (3 numbers each); its length is 1,024."""
+    fixed_length("scifar", length, 1024)
+    return _task(load_cifar(download=download), 3, CIFAR_MEAN, CIFAR_STD)
+
+
+def scifar_gray_task(length: int = 1024, download: bool = True) -> PreparedTask:
+    """The Image task of the Long Range Arena: sCIFAR in grey."""
+    fixed_length("scifar-gray", length, 1024)
+    return _task(load_cifar(gray=True, download=download), 1, GRAY_MEAN, GRAY_STD)
 
 
 def _task(

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ssm_lib import validate
+from ssm_lib.models import SequenceModel
+from ssm_lib.retrieval import RetrievalModel
 from ssm_lib.tasks import listops
-from ssm_lib.tasks.base import FiniteTask
+from ssm_lib.tasks.base import FiniteTask, length_between
 from ssm_lib.tasks.downloads import Remote, data_folder, extract, fetch
 
 IMDB = Remote(
@@ -211,22 +213,54 @@ def load_listops(
 
 def imdb_task(length: int = 4096, download: bool = True) -> FiniteTask:
     """Film reviews of up to `length` characters: are they positive?"""
+    length_between("imdb", length, 2)
     train, test, tokens = load_imdb(length, download=download)
     return FiniteTask(_named(train), _named(test), 2, vocabulary=len(tokens), test_batch=64)
 
 
 def arena_listops_task(length: int = 2000, download: bool = True) -> FiniteTask:
     """ListOps from the files of the Long Range Arena: the value of an expression."""
+    length_between("listops-arena", length, 4)
     train, _, test = load_listops(length, download=download)
     size, kinds = listops.CLASSES, listops.VOCABULARY
     return FiniteTask(_named(train), _named(test), size, vocabulary=kinds, test_batch=64)
 
 
-def retrieval_task(length: int = 4000, download: bool = True) -> FiniteTask:
-    """Pairs of papers, for `ssm_lib.RetrievalModel`: does one cite the other?"""
+class RetrievalTask(FiniteTask):
+    """Pairs of papers: does one cite the other? Both go through one encoder."""
+
+    def build_model(
+        self,
+        d_model: int = 64,
+        n_layers: int = 4,
+        layer: str = "s4d",
+        layer_args: dict[str, Any] | None = None,
+        dropout: float = 0.0,
+        norm: str = "layer",
+        prenorm: bool = True,
+    ) -> RetrievalModel:
+        """A `ssm_lib.RetrievalModel` whose encoder has these arguments of `ssm_lib.SequenceModel`."""
+        encoder = SequenceModel(
+            d_input=None,
+            d_output=d_model,
+            d_model=d_model,
+            n_layers=n_layers,
+            layer=layer,
+            layer_args=layer_args,
+            dropout=dropout,
+            norm=norm,
+            prenorm=prenorm,
+            vocabulary=self.vocabulary,
+        )
+        return RetrievalModel(encoder, self.d_output)
+
+
+def retrieval_task(length: int = 4000, download: bool = True) -> RetrievalTask:
+    """Pairs of papers of up to `length` characters each, from the files of the Long Range Arena."""
+    length_between("retrieval", length, 2)
     train, _, test, tokens = load_retrieval(length, download=download)
     kinds = len(tokens)
-    return FiniteTask(_paired(train), _paired(test), 2, vocabulary=kinds, test_batch=32)
+    return RetrievalTask(_paired(train), _paired(test), 2, vocabulary=kinds, test_batch=32)
 
 
 def _named(texts: Texts) -> tuple[dict[str, Tensor], Tensor]:

@@ -178,8 +178,8 @@ class Attention(nn.Module):
             x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for x in memory.unbind(2)
         )
         q = q.unflatten(-1, (self.n_heads, -1)).transpose(1, 2)  # (B, n, L, d)
-        k = rotate(k, place * rate)
-        q = rotate(q, place[-L:] * rate)
+        time = rate * place.double()  # float32 has no odd numbers beyond 2^24
+        k, q = rotate(k, time), rotate(q, time[-L:])
         size = self.chunk_size or steps
         parts = []
         for first in range((steps - L) // size * size, steps, size):  # chunks with a query
@@ -211,9 +211,8 @@ class Attention(nn.Module):
         seen = keep[:, None, None, columns]  # (B, 1, 1, columns)
         if self.chunk_size is None:
             return seen
-        return seen | (
-            columns == rows[:, None]
-        )  # a chunk of padding sees itself, not nothing
+        itself = columns == rows[:, None]  # a chunk of padding sees this, not nothing
+        return seen | itself
 
     def _recent(self, memory: Tensor) -> Tensor:
         """What later steps can see of the memory: all, or the last chunks, from the start of one on."""
@@ -258,10 +257,8 @@ def rotate(x: Tensor, place: Tensor) -> Tensor:
     Source: Su et al. 2021, RoFormer, Eq. 15
     """
     d = x.shape[-1]
-    frequency = ROTARY_BASE ** -(
-        torch.arange(0, d, 2, device=x.device).double() / d
-    )  # (d/2,)
-    angle = place.double()[:, None] * frequency  # (L, d/2)
+    exponent = torch.arange(0, d, 2, device=x.device).double() / d  # (d/2,)
+    angle = place.double()[:, None] * ROTARY_BASE**-exponent  # (L, d/2)
     wide = torch.promote_types(x.dtype, torch.float32)
     cos, sin = angle.cos().to(wide), angle.sin().to(wide)
     even, odd = x[..., 0::2].to(wide), x[..., 1::2].to(wide)

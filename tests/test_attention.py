@@ -98,6 +98,16 @@ def test_padded_sequences_equal_each_alone(variant, L):
     assert bool(torch.isfinite(g).all())
 
 
+def test_no_step_sees_nothing():
+    """Some versions of torch answer a query without a key with NaN."""
+    layer = make("bidirectional-local")
+    keep = torch.arange(30) < torch.tensor([[1], [30]])
+    for chunk in range(6):
+        rows = torch.arange(5 * chunk, 5 * chunk + 5)
+        columns = torch.arange(max(5 * chunk - 5, 0), min(5 * chunk + 10, 30))
+        assert bool(layer._seen(rows, columns, keep).any(-1).all())
+
+
 @each
 def test_only_distances_between_steps_matter(variant):
     """Turned by their places, vectors have products that a shift of all places leaves as they are."""

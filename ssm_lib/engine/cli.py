@@ -14,7 +14,6 @@ from typing import Any
 from ssm_lib.engine.config import Experiment
 from ssm_lib.engine.errors import InputError, unknown
 from ssm_lib.engine.fabric import ACCELERATORS, PRECISIONS, STRATEGIES, Machine
-from ssm_lib.engine.folder import RunFolder
 from ssm_lib.recipes import EXPERIMENTS, RECIPES
 from ssm_lib.tasks.registry import TASKS
 
@@ -121,14 +120,13 @@ def train(chosen: argparse.Namespace) -> int:
     experiment = experiment.with_set(changes + chosen.set)
     path = chosen.folder / (chosen.name or "-".join(name))
     machine = _machine(chosen, Machine())
-    again = chosen.resume and RunFolder(path).holds_a_run
+    again = chosen.resume and _session().RunFolder(path).holds_a_run
     return _run(path, experiment, machine, chosen.recipe, again, chosen.quiet)
 
 
 def resume(chosen: argparse.Namespace) -> int:
     """Go on with a run, on the machine that it was begun on unless flags say otherwise."""
-    from ssm_lib.engine import session
-
+    session = _session()
     experiment, machine, recipe = session.settings(chosen.folder)
     machine = _machine(chosen, machine)
     return _run(chosen.folder, experiment, machine, recipe, True, chosen.quiet)
@@ -136,8 +134,7 @@ def resume(chosen: argparse.Namespace) -> int:
 
 def evaluate(chosen: argparse.Namespace) -> int:
     """Print the score of a run's last good checkpoint as JSON."""
-    from ssm_lib.engine import session
-
+    session = _session()
     changes = [*chosen.set]
     if chosen.length is not None:
         changes.append(f"task.length={chosen.length}")
@@ -156,8 +153,7 @@ def evaluate(chosen: argparse.Namespace) -> int:
 
 def export(chosen: argparse.Namespace) -> int:
     """Write the weights of a run's last good checkpoint."""
-    from ssm_lib.engine import session
-
+    session = _session()
     session.export(chosen.folder, chosen.file)
     print(chosen.file)
     return 0
@@ -171,11 +167,10 @@ def _run(
     again: bool,
     quiet: bool,
 ) -> int:
-    from ssm_lib.engine import loop, session
-
+    session = _session()
     try:
         result = session.train(path, experiment, machine, recipe, again, quiet)
-    except loop.Stopped as stopped:
+    except session.Stopped as stopped:
         session.say(f"{stopped}; go on with: python -m ssm_lib resume {path}")
         return INTERRUPTED
     except FloatingPointError as error:
@@ -212,6 +207,15 @@ def _add_machine(command: argparse.ArgumentParser) -> None:
 def _machine(chosen: argparse.Namespace, default: Machine) -> Machine:
     given = {f.name: getattr(chosen, f.name) for f in dataclasses.fields(Machine)}
     return dataclasses.replace(default, **{k: v for k, v in given.items() if v is not None})
+
+
+def _session() -> Any:
+    """The module that trains; it needs packages that the library alone does not."""
+    try:
+        from ssm_lib.engine import session
+    except ImportError as error:
+        raise InputError(f"{error}: pip install 'ssm_lib[train]'") from error
+    return session
 
 
 def _end(error: Exception, status: int) -> int:

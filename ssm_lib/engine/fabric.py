@@ -104,7 +104,11 @@ def make_fabric(machine: Machine) -> Any:
     if precision == "64-true":
         arguments = {"plugins": [KeepOutputs()]}
     if precision.endswith("mixed") and machine.strategy != "fsdp":
-        arguments = {"plugins": [KeepInputs("16-mixed" if precision == "16-mixed" else "bf16-mixed", kind)]}
+        arguments = {
+            "plugins": [
+                KeepInputs("16-mixed" if precision == "16-mixed" else "bf16-mixed", kind)
+            ]
+        }
     torch.use_deterministic_algorithms(machine.deterministic)
     try:
         return Fabric(

@@ -23,8 +23,11 @@ from ssm_lib.engine.config import Experiment, checked, make_model, make_task, pa
 from ssm_lib.engine.errors import InputError
 from ssm_lib.engine.fabric import Machine, make_fabric
 from ssm_lib.engine.folder import RunFolder
+from ssm_lib.engine.loop import Stopped
 from ssm_lib.models import SequenceModel
 from ssm_lib.tasks.base import Task
+
+__all__ = ["RunFolder", "Stopped", "evaluate", "export", "load_exported", "train"]
 
 
 def say(line: str) -> None:

@@ -18,7 +18,13 @@ def _dlr_atomic(task: str, length: int, layer: str, **more: Any) -> Experiment:
     """One layer on an atomic task: 12 epochs of 14,400 fresh samples, constant learning rate."""
     layers: dict[str, dict[str, Any]] = {
         "dlr": {"d_state": 4096, "dt_min": 1e-5, "dt_max": 1e-5},
-        "dss": {"d_state": 4096, "dt_min": 1e-4, "dt_max": 1e-2},
+        "dss": {
+            "d_state": 4096,
+            "variant": "exp",
+            "init": "lin",
+            "dt_min": 1e-4,
+            "dt_max": 1e-2,
+        },
     }
     rate = 1e-4 if layer == "dlr" else 1e-3
     settings: dict[str, Any] = {

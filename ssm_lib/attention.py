@@ -37,8 +37,7 @@ class Attention(nn.Module):
     ValueError, TypeError
         On sizes that are no positive ints, or heads of an odd or broken number of channels.
 
-    Source: Vaswani et al. 2017 (attention); Su et al. 2021 (rotary positions); Gupta et al. 2022, DLR (the
-    baseline: four heads, a learned temperature, chunks)
+    Source: Vaswani et al. 2017; Su et al. 2021 (rotary positions); DLR repository (learned scale, chunks)
     """
 
     per_step_dt = False

@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from ssm_lib import RetrievalModel, SequenceModel
-from ssm_lib.tasks import images, listops, registry, speech_commands, texts
+from ssm_lib.tasks import arena, images, listops, registry, speech_commands, texts
 from ssm_lib.tasks.base import Task
 
 PUBLISHED = [*images.MNIST.values(), images.CIFAR, speech_commands.ARCHIVE, texts.IMDB]
-ARENA_SUM = texts.ARENA.sha256
+ARENA_SUM = arena.ARENA.sha256
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """Data sets live in a folder of the test, and any sha256 is right."""
     monkeypatch.setenv("SSM_LIB_DATA", str(tmp_path))
-    for module, name in ((images, "CIFAR"), (speech_commands, "ARCHIVE"), (texts, "IMDB"), (texts, "ARENA")):
+    for module, name in ((images, "CIFAR"), (speech_commands, "ARCHIVE"), (texts, "IMDB"), (arena, "ARENA")):
         remote = getattr(module, name)
         monkeypatch.setattr(module, name, type(remote)(remote.url, remote.page))
     for part, remote in images.MNIST.items():
@@ -274,30 +274,30 @@ def put_arena(home, change=None):
 
 def test_the_listops_of_the_arena_are_read_in_our_tokens(home):
     expected = put_arena(home)
-    train, _, test = texts.load_listops(40, download=False)
+    train, _, test = arena.load_listops(40, download=False)
     for part in (train, test):
         for row, length, y, one in zip(*part, expected, strict=True):
             assert torch.equal(row[:length].long(), one.tokens)
             assert not bool(row[length:].any())
             assert int(y) == int(one.values[-1])
-    task = texts.arena_listops_task(40, download=False)
+    task = arena.arena_listops_task(40, download=False)
     assert isinstance(task, Task)
     assert task.vocabulary == 16
     assert not list(home.rglob("*.png"))
     with pytest.raises(ValueError, match=r"basic_train.tsv, line \d: expected an expression of at most 5"):
-        texts.load_listops(5, download=False)
+        arena.load_listops(5, download=False)
 
 
 def test_pairs_of_papers_are_read_for_the_retrieval_model(home):
     put_arena(home)
-    train, valid, test, tokens = texts.load_retrieval(12, download=False)
+    train, valid, test, tokens = arena.load_retrieval(12, download=False)
     assert train.y.tolist() == valid.y.tolist() == [0, 1] * 3
     read = [
         "".join(tokens[i] for i in row[: n - 1]) for row, n in zip(test.b.tolist(), test.lengths_b.tolist())
     ]
     assert read[3] == 'second "pap'
     assert "".join(tokens[i] for i in test.a[3, : test.lengths_a[3] - 1].tolist()) == "first 3"
-    task = texts.retrieval_task(12, download=False)
+    task = arena.retrieval_task(12, download=False)
     assert isinstance(task, Task)
     model = task.build_model(d_model=4, n_layers=1, layer="attention", layer_args={"n_heads": 1})
     assert isinstance(model, RetrievalModel)
@@ -313,21 +313,21 @@ def test_lines_that_are_no_pairs_are_named(home, line):
         home, {"lra_release/lra_release/tsv_data/new_aan_pairs.eval.tsv": f"1\ta\tb\tc\td\n{line}\n".encode()}
     )
     with pytest.raises(ValueError, match=r"new_aan_pairs.eval.tsv, line 2: expected 0 or 1"):
-        texts.load_retrieval(12, download=False)
+        arena.load_retrieval(12, download=False)
 
 
 def test_tables_put_there_by_hand_are_found(home):
     (home / "long-range-arena" / "anywhere").mkdir(parents=True)
     for part in ("train", "val", "test"):
         (home / "long-range-arena" / "anywhere" / f"basic_{part}.tsv").write_text("S\tT\n[MAX 1 2 ]\t2")
-    assert texts.load_listops(8, download=False)[0].y.tolist() == [2]
+    assert arena.load_listops(8, download=False)[0].y.tolist() == [2]
     with pytest.raises(FileNotFoundError, match="new_aan_pairs.train.tsv is missing"):
-        texts.load_retrieval(8, download=False)
+        arena.load_retrieval(8, download=False)
 
 
 @pytest.mark.parametrize(
     "load",
-    [images.load_mnist, images.load_cifar, speech_commands.load, texts.load_imdb, texts.load_retrieval],
+    [images.load_mnist, images.load_cifar, speech_commands.load, texts.load_imdb, arena.load_retrieval],
 )
 def test_what_is_not_there_is_said_with_what_to_do(load):
     with pytest.raises(

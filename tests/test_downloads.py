@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from ssm_lib.tasks import downloads
-from ssm_lib.tasks.downloads import Remote, data_folder, extract, fetch
+from ssm_lib.tasks.archives import extract
+from ssm_lib.tasks.downloads import Remote, data_folder, fetch
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 

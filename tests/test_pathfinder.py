@@ -12,9 +12,10 @@ import torch
 
 from ssm_lib.tasks import contours, pathfinder, pathfinder_files
 from ssm_lib.tasks.base import Task
-from ssm_lib.tasks.contours import Settings, draw
-from ssm_lib.tasks.pathfinder import SETTINGS, render, sequences, settings_of
+from ssm_lib.tasks.contours import draw
+from ssm_lib.tasks.pathfinder import render, sequences
 from ssm_lib.tasks.pathfinder_files import load, write
+from ssm_lib.tasks.pathfinder_settings import SETTINGS, settings_of
 
 SIZES = {32: 40, 64: 12, 128: 12, 256: 4, 512: 2}  # and how many pictures are looked at
 sizes = pytest.mark.parametrize("size", SIZES)
@@ -371,7 +372,3 @@ def test_bad_arguments_are_named(tmp_path, monkeypatch, call, error, message):
     monkeypatch.setattr(contours, "ATTEMPTS", 20)
     with pytest.raises(error, match=message):
         call(tmp_path)
-
-
-def test_settings_are_plain_numbers():
-    assert isinstance(SETTINGS[32], Settings)

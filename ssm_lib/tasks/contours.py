@@ -6,96 +6,17 @@ are between segments, so that what is not connected is farther apart than the ga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from ssm_lib import validate
+from ssm_lib.tasks.pathfinder_settings import Settings
 
 LONG = 2  # contours
 CANDIDATES, TRIES = 4, 16  # directions tried for a paddle; pairs of contours grown at once
 TURN = 0.7  # of the sharpest turn: what a contour must always have room for
 PROPOSED, ROUNDS = 64, 6  # distractors proposed at once, and how often
 ATTEMPTS = 500
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What pictures look like; all lengths in pixels.
-
-    Parameters
-    ----------
-    size
-        Rows, and columns.
-    paddles
-        Of a long contour; a distractor has a third as many.
-    length, thickness
-        Of a paddle.
-    margins
-        Half of the gap between the paddles of a contour: one of them is drawn for each picture.
-    marker
-        Radius of the discs.
-    continuity
-        The larger, the straighter: no turn exceeds 90 / continuity degrees.
-    apart
-        Distance of the first ends of the two long contours.
-    distractors
-        At most so many short contours, as far as there is room.
-    mark_distractors
-        Whether they carry discs too, at one end.
-    contrast
-        Brightness of a paddle; that of a disc is 1.
-    spare
-        What the distance of two contours exceeds a gap by, at least.
-    halo
-        How much wider than the paddles the classes 1 and 2 are, on each side.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is out of range.
-    """
-
-    size: int
-    paddles: int
-    length: float
-    thickness: float
-    margins: tuple[float, ...]
-    marker: float
-    continuity: float
-    apart: float
-    distractors: int
-    mark_distractors: bool = False
-    contrast: float = 1.0
-    spare: float = 1.5
-    halo: float = 0.0
-
-    def __post_init__(self) -> None:
-        validate.positive_int("size", self.size)
-        if validate.positive_int("paddles", self.paddles) < 3:
-            raise ValueError(f"paddles must be at least 3, got {self.paddles}")
-        for name in ("length", "thickness", "marker", "continuity", "apart", "contrast"):
-            validate.positive(name, getattr(self, name))
-        for margin in self.margins:
-            validate.positive("margins", margin)
-        if not self.margins:
-            raise ValueError("margins must hold at least one number, got none")
-        for name in ("distractors", "spare", "halo"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if self.contrast > 1:
-            raise ValueError(f"contrast must be at most 1, got {self.contrast}")
-        validate.flag("mark_distractors", self.mark_distractors)
-        if self.length / 2 >= self.clearance(min(self.margins)):
-            raise ValueError(
-                f"paddles of length {self.length} could cross at gaps of {min(self.margins)} on each "
-                "side: expected a length below twice the clearance"
-            )
-
-    def clearance(self, margin: float) -> float:
-        """Least distance between the middle lines of paddles that are no neighbours in a contour."""
-        return self.thickness + 2 * margin + self.spare
 
 
 class Drawing(NamedTuple):

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from ssm_lib import validate
+from ssm_lib.tasks.archives import extract
 from ssm_lib.tasks.base import Batch, fixed_length
-from ssm_lib.tasks.downloads import Remote, data_folder, extract, fetch
+from ssm_lib.tasks.downloads import Remote, data_folder, fetch
 from ssm_lib.tasks.prepared import PreparedTask
 
 CLASSES = 10

@@ -5,13 +5,10 @@ both ends of one long contour (connected), or an end of each. In PathfinderSegme
 class: 0 background or distractor, 1 on a long contour that does not connect the discs, 2 on one that does;
 there the distractors carry discs, too.
 
-Our own generator, after the published descriptions. The settings of 128, 256 and 512 are those of the DLR
-paper's pictures as far as they are known; 32 and 64 are ours, and not those of the Long Range Arena.
+The generator is our own, after the published descriptions: `ssm_lib.tasks.contours`.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -19,29 +16,10 @@ from torch import Tensor
 
 from ssm_lib import validate
 from ssm_lib.tasks.base import Batch, StreamTask
-from ssm_lib.tasks.contours import LONG, Drawing, Settings, draw
+from ssm_lib.tasks.contours import LONG, Drawing, draw
+from ssm_lib.tasks.pathfinder_settings import SETTINGS, Settings, settings_of
 
 CLASSES = 3
-SETTINGS = {
-    32: Settings(32, 9, 2, 1, (1,), 1.5, 1.8, 7, 8, spare=0.5),
-    64: Settings(64, 14, 3, 1, (1.0, 1.5), 1.5, 1.8, 12, 12, spare=1),
-    128: Settings(128, 14, 5, 1.5, (2, 3), 2.1, 1.8, 22, 16, contrast=0.9),
-    256: Settings(256, 16, 8, 2, (4,), 4.2, 2.2, 27, 16, halo=0.9),
-    512: Settings(512, 12, 22, 6, (7,), 9, 2.5, 40, 18, halo=1.5),
-}
-
-
-def settings_of(size: int, segmentation: bool) -> Settings:
-    """The settings for pictures of a size, one of `SETTINGS`; with segmentation, distractors carry discs.
-
-    Raises
-    ------
-    ValueError
-        On another size.
-    """
-    if size not in SETTINGS:
-        raise ValueError(f"Pathfinder has the sizes {list(SETTINGS)}, got {size!r}")
-    return replace(SETTINGS[size], mark_distractors=segmentation)
 
 
 def render(drawing: Drawing, settings: Settings) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ssm_lib import validate
-from ssm_lib.tasks.contours import Settings, draw
+from ssm_lib.tasks.contours import draw
 from ssm_lib.tasks.pathfinder import render
+from ssm_lib.tasks.pathfinder_settings import Settings
 
 MANIFEST, FORMAT = "manifest.json", 1
 ARRAYS = ("images", "classes", "connected")

@@ -8,6 +8,7 @@ import torch
 
 from ssm_lib import validate
 from ssm_lib.tasks import (
+    arena,
     digits,
     images,
     listops,
@@ -58,9 +59,9 @@ def delay_task(length: int = 32, lag: int = 4) -> StreamTask:
 
 DOWNLOADED: dict[str, Callable[..., Task]] = {  # whose data come from the network
     "imdb": texts.imdb_task,
-    "listops-arena": texts.arena_listops_task,
+    "listops-arena": arena.arena_listops_task,
     "psmnist": images.psmnist_task,
-    "retrieval": texts.retrieval_task,
+    "retrieval": arena.retrieval_task,
     "scifar": images.scifar_task,
     "scifar-gray": images.scifar_gray_task,
     "smnist": images.smnist_task,

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssm_lib.tasks.archives import extract
 from ssm_lib.tasks.base import Batch, fixed_length
-from ssm_lib.tasks.downloads import Remote, data_folder, extract, fetch
+from ssm_lib.tasks.downloads import Remote, data_folder, fetch
 from ssm_lib.tasks.prepared import PreparedTask
 
 ARCHIVE = Remote(
@@ -76,8 +77,8 @@ def load(
     Raises
     ------
     FileNotFoundError, ConnectionError, ValueError
-        As `ssm_lib.tasks.downloads.fetch` and `extract`; ValueError also on an unknown word, or a
-        recording of another format.
+        As `ssm_lib.tasks.downloads.fetch` and `ssm_lib.tasks.archives.extract`; ValueError also on an
+        unknown word, or a recording of another format.
     """
     if unknown := sorted(set(words) - set(WORDS)):
         raise ValueError(f"unknown words {unknown}; expected some of {list(WORDS)}")

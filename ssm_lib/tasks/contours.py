@@ -13,10 +13,12 @@ import numpy as np
 from ssm_lib.tasks.pathfinder_settings import Settings
 
 LONG = 2  # contours
-CANDIDATES, TRIES = 4, 16  # directions tried for a paddle; pairs of contours grown at once
+CANDIDATES, TRIES = 4, 12  # directions tried for a paddle; pairs of contours grown at once
 TURN = 0.7  # of the sharpest turn: what a contour must always have room for
-PROPOSED, ROUNDS = 64, 6  # distractors proposed at once, and how often
+PROPOSED, ROUNDS = 32, 10  # distractors proposed at once, and how often
 ATTEMPTS = 500
+GRID = np.linspace(-np.pi / 2, np.pi / 2, 129)  # continuity * angle
+SHARE = (GRID + np.sin(GRID) * np.cos(GRID)) / np.pi + 0.5  # of the turns up to there
 
 
 class Drawing(NamedTuple):
@@ -84,12 +86,13 @@ def squared_distance(
     a: np.ndarray, along_a: np.ndarray, b: np.ndarray, along_b: np.ndarray, half: float
 ) -> np.ndarray:
     """Squared distance of segments with middles a, b, directions and half a length, if they do not cross."""
+    turn = along_a * along_b.conj()
+    at = (a - b) * along_b.conj()  # the middle of one, in the frame of the other
+    back = turn.conj()
     least = np.inf
-    for (p, e), (m, f) in (((a, along_a), (b, along_b)), ((b, along_b), (a, along_a))):
-        at, reach = (p - m) * f.conj(), half * e * f.conj()
-        for end in (at + reach, at - reach):  # an end of one, in the frame of the other
-            beyond = np.maximum(np.abs(end.real) - half, 0)
-            least = np.minimum(least, beyond**2 + end.imag**2)
+    for end in (at + half * turn, at - half * turn, (at + half) * back, (at - half) * back):
+        beyond = np.maximum(np.abs(end.real) - half, 0)  # an end, in the frame of the other
+        least = np.minimum(least, beyond * beyond + end.imag * end.imag)
     return np.asarray(least)
 
 
@@ -97,20 +100,17 @@ def _turns(
     settings: Settings, shape: tuple[int, ...], random: np.random.Generator
 ) -> np.ndarray:
     """Changes of direction, of density ~ cos^2(continuity * angle) up to its first zero: e^{i angle}."""
-    grid = np.linspace(-np.pi / 2, np.pi / 2, 129)
-    share = (grid + np.sin(grid) * np.cos(grid)) / np.pi + 0.5
-    angle = np.interp(random.random(shape), share, grid) / settings.continuity
+    angle = np.interp(random.random(shape), SHARE, GRID) / settings.continuity
     return np.exp(1j * angle)
 
 
 def _inside(settings: Settings, middles: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Whether whole paddles lie in the picture."""
-    border = settings.thickness / 2 + 0.5
-    reach = settings.length / 2 * directions
-    ends = np.stack([middles + reach, middles - reach])
-    low = np.minimum(ends.real, ends.imag).min(0)
-    high = np.maximum(ends.real, ends.imag).max(0)
-    return (low >= border) & (high <= settings.size - 1 - border)
+    limit = (settings.size - 1) / 2 - settings.thickness / 2 - 0.5  # from the middle of it
+    off, reach = middles - (settings.size - 1) / 2 * (1 + 1j), settings.length / 2
+    wide = np.abs(off.real) + reach * np.abs(directions.real)
+    tall = np.abs(off.imag) + reach * np.abs(directions.imag)
+    return np.maximum(wide, tall) <= limit
 
 
 def _can_turn(
@@ -143,9 +143,10 @@ def _long_contours(
     pivots = first - margin * directions
     paddles, along = np.empty((2, TRIES, 2 * settings.paddles), complex)
     rows = np.arange(TRIES)
+    turns = _turns(settings, (2 * settings.paddles, TRIES, CANDIDATES), random)
     for count in range(2 * settings.paddles):
         snake = count % 2
-        turned = directions[:, snake, None] * _turns(settings, (TRIES, CANDIDATES), random)
+        turned = directions[:, snake, None] * turns[count]
         if count < 2:
             turned[:] = directions[:, snake, None]
         middle = pivots[:, snake, None] + (margin + half) * turned  # (pairs, candidates)

@@ -134,6 +134,7 @@ class Block(nn.Module):
         state: Tensor | None = None,
         return_state: bool = False,
         dt: Tensor | None = None,
+        reset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Apply the block to whole sequences.
 
@@ -144,7 +145,8 @@ class Block(nn.Module):
             As `ssm_lib.layers.base.SSMLayer.forward`. In training mode each chunk draws its own
             dropout mask, and batch norm takes the statistics of the chunk.
         dt : Tensor (B, L), optional
-            As `ssm_lib.layers.S5.forward`, for a layer that takes it.
+        reset : Tensor (B, L), bool, optional
+            As `ssm_lib.layers.S5.forward`, for a layer that takes them.
 
         Returns
         -------
@@ -153,12 +155,13 @@ class Block(nn.Module):
         Raises
         ------
         TypeError, ValueError
-            As `ssm_lib.layers.base.SSMLayer.forward`; ValueError on a dt for a layer that takes none.
+            As `ssm_lib.layers.base.SSMLayer.forward`; ValueError on a dt or a reset for
+            a layer that takes none.
         """
         keep = None if lengths is None else keep_mask(lengths, x)
         z = normalize(self.norm, x, keep) if self.prenorm else x
         sequence = {"lengths": lengths, "state": state, "return_state": return_state}
-        out = self.layer(z, rate=rate, **sequence, **self._intervals(dt))
+        out = self.layer(z, rate=rate, **sequence, **self._per_step(dt, reset))
         y, last = out if return_state else (out, None)
         x = x + self._mix(y)
         x = x if self.prenorm else normalize(self.norm, x, keep)
@@ -170,6 +173,7 @@ class Block(nn.Module):
         state: Tensor | None,
         rate: float = 1.0,
         dt: Tensor | None = None,
+        reset: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Apply the block to one input of each sequence: (B, H), state -> (B, H), state.
 
@@ -179,7 +183,8 @@ class Block(nn.Module):
         state, rate
             As `ssm_lib.layers.base.SSMLayer.step`.
         dt : Tensor (B,), optional
-            One column of the dt of `forward`.
+        reset : Tensor (B,), bool, optional
+            One column of the dt and of the reset of `forward`.
 
         Raises
         ------
@@ -194,19 +199,28 @@ class Block(nn.Module):
                 "dropout and batch norm run step by step in eval mode only; call eval() first"
             )
         z = self.norm(x_t) if self.prenorm else x_t
-        y, state = self.layer.step(z, state, rate, **self._intervals(dt))
+        y, state = self.layer.step(z, state, rate, **self._per_step(dt, reset))
         x_t = x_t + self._mix(y[:, None])[:, 0]
         return x_t if self.prenorm else self.norm(x_t), state
 
-    def _intervals(self, dt: Tensor | None) -> dict[str, Tensor]:
-        if dt is None:
-            return {}
-        if not self.layer.per_step_dt:
-            raise ValueError(
-                f"{type(self.layer).__name__} has one dt for the whole sequence and takes no dt per "
-                "step; use rate, or layer='s5'"
-            )
-        return {"dt": dt}
+    def _per_step(self, dt: Tensor | None, reset: Tensor | None) -> dict[str, Tensor]:
+        """What differs from step to step, for a layer that can follow it: a kernel cannot."""
+        name, given = type(self.layer).__name__, {}
+        if dt is not None:
+            given["dt"] = dt
+            if not self.layer.per_step_dt:
+                raise ValueError(
+                    f"{name} has one dt for the whole sequence and takes no dt per step; use rate, "
+                    "or layer='s5'"
+                )
+        if reset is not None:
+            given["reset"] = reset
+            if not self.layer.per_step_reset:
+                raise ValueError(
+                    f"{name} has one kernel for the whole sequence and takes no reset; use "
+                    "layer='s5', whose scan can forget at a step"
+                )
+        return given
 
     def _mix(self, y: Tensor) -> Tensor:
         y = F.gelu(y).transpose(1, 2)  # (B, H, L): Dropout1d drops whole channels

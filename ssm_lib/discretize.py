@@ -58,7 +58,7 @@ def dense(
     B = B[..., None].to(A.dtype)  # (..., N, 1)
     if alpha is None:
         # exp of the block matrix [[A, B], [0, 0]] dt holds both factors: no inverse of A, any A.
-        batch = torch.broadcast_shapes(A.shape[:-2], B.shape[:-2], dt.shape[:-2])
+        batch = validate.broadcast_shapes(A.shape[:-2], B.shape[:-2], dt.shape[:-2])
         top = torch.cat(
             [(dt * A).expand(*batch, N, N), (dt * B).expand(*batch, N, 1)], dim=-1
         )
@@ -180,8 +180,8 @@ def per_mode(dt: Tensor | float, A: Tensor) -> Tensor:
     if 0 < dt.ndim == A.ndim - 1:
         dt = dt[..., None]
     try:
-        torch.broadcast_shapes(dt.shape, A.shape)
-    except RuntimeError:
+        validate.broadcast_shapes(dt.shape, A.shape)
+    except ValueError:
         raise ValueError(
             f"dt must be a number, one step per system {tuple(A.shape[:-1])} or one per mode "
             f"{tuple(A.shape)}, got shape {tuple(dt.shape)}"

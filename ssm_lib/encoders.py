@@ -1,4 +1,4 @@
-"""Encoders: from real numbers or tokens to the channels of a deep model."""
+"""Encoders: from real numbers, tokens or images to the channels of a deep model."""
 
 from __future__ import annotations
 
@@ -76,3 +76,51 @@ class TokenEncoder(nn.Embedding):
                 last = self.num_embeddings - 1
                 raise ValueError(f"tokens must lie in 0 .. {last}, got {outside[0]}")
         return super().forward(u.long())
+
+
+class ImageEncoder(nn.Module):
+    """A small convolutional network for each frame of a film, (B, L, side * side) -> (B, L, H).
+
+    One convolution (12 channels of 6 x 6, stride 3), ReLU, a maximum over 2 x 2, and a linear map: enough
+    to see where something bright is.
+
+    Parameters
+    ----------
+    side
+        Height and width of a frame in pixels, a multiple of 6.
+    d_model
+        Channels H.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not such an int.
+
+    Source: Smith et al. 2023, S5, pendulum (theirs is deeper).
+    """
+
+    def __init__(self, side: int, d_model: int) -> None:
+        super().__init__()
+        if validate.positive_int("side", side) % 6:
+            raise ValueError(f"side must be a multiple of 6, got {side}")
+        self.side = side
+        self.net = nn.Sequential(
+            nn.Conv2d(1, 12, 6, stride=3, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(12 * (side // 6) ** 2, validate.positive_int("d_model", d_model)),
+        )
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Encode pixels in [0, 1], row by row.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If u is not real floating point of shape (B, L, side * side).
+        """
+        weight = next(self.parameters())
+        validate.real_input("u", u, "B L C", {"C": self.side**2}, weight)
+        images = u.to(weight.dtype).reshape(-1, 1, self.side, self.side) - 0.5
+        return self.net(images).unflatten(0, u.shape[:2])

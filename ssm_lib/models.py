@@ -135,6 +135,7 @@ class SequenceModel(nn.Module):
         state: Sequence[Tensor] | None = None,
         return_state: bool = False,
         dt: Tensor | None = None,
+        reset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, list[Tensor]]:
         """Apply the model to whole sequences, or to a chunk of them that goes on from a state.
 
@@ -149,7 +150,9 @@ class SequenceModel(nn.Module):
         return_state
             Return also the state after the last input of each sequence, for `forward` or `step`.
         dt : Tensor (B, L), optional
-            As `ssm_lib.layers.S5.forward`, for a model of such layers.
+        reset : Tensor (B, L), bool, optional
+            As `ssm_lib.layers.S5.forward`, for a model of such layers. With a reset, pooling is "none"
+            or "last": a mean would be over all episodes of a sequence.
 
         Returns
         -------
@@ -160,9 +163,11 @@ class SequenceModel(nn.Module):
         ------
         TypeError, ValueError
             As `ssm_lib.layers.base.SSMLayer.forward`; on tokens out of range (looked up on CPU only); on
-            a state that is not what `initial_state` describes; on a dt for layers that take none.
+            a state that is not what `initial_state` describes; on a dt or a reset for layers that take
+            none; on a reset with mean pooling.
         """
         self.encoder.check("u", u, "B L")
+        self._check_reset(reset)
         keep = None if lengths is None else keep_mask(lengths, u)  # (B, L)
         if keep is not None:
             u = torch.where(keep if u.ndim == 2 else keep[..., None], u, 0)
@@ -172,7 +177,7 @@ class SequenceModel(nn.Module):
         before = self._check_state(state, len(u))
         for i, block in enumerate(self._blocks()):
             block_state = None if before is None else before[i]
-            out = block(x, lengths, rate, block_state, return_state, dt)
+            out = block(x, lengths, rate, block_state, return_state, dt, reset)
             x, last = out if return_state else (out, None)
             if last is not None:
                 new.append(last)
@@ -210,6 +215,7 @@ class SequenceModel(nn.Module):
         state: Sequence[Tensor] | None,
         rate: float = 1.0,
         dt: Tensor | None = None,
+        reset: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Apply the model to one input of each sequence.
 
@@ -221,7 +227,8 @@ class SequenceModel(nn.Module):
         rate
             As in `forward`.
         dt : Tensor (B,), optional
-            One column of the dt of `forward`.
+        reset : Tensor (B,), bool, optional
+            One column of the dt and of the reset of `forward`.
 
         Returns
         -------
@@ -236,13 +243,14 @@ class SequenceModel(nn.Module):
             As `ssm_lib.blocks.Block.step`, in training mode.
         """
         self.encoder.check("u_t", u_t, "B")
+        self._check_reset(reset)
         before = self._check_state(state, len(u_t))
         if before is None:
             before = self.initial_state(len(u_t))
         x = self.encoder(u_t)  # (B, H)
         new: list[Tensor] = []
         for block, block_state in zip(self._blocks(), before):
-            x, block_state = block.step(x, block_state, rate, dt)
+            x, block_state = block.step(x, block_state, rate, dt, reset)
             new.append(block_state)
         x = self.norm(x)
         if self.pooling == "mean":
@@ -250,6 +258,13 @@ class SequenceModel(nn.Module):
             new += [total, count]
             x = (total / count[:, None]).to(x.dtype)
         return self.decoder(x), new
+
+    def _check_reset(self, reset: Tensor | None) -> None:
+        if reset is not None and self.pooling == "mean":
+            raise ValueError(
+                "pooling='mean' averages over all episodes of a sequence; with reset use "
+                "pooling='none' or 'last'"
+            )
 
     def _check_state(
         self, state: Sequence[Tensor] | None, batch: int

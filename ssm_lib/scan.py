@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ssm_lib.operators import operator
+
 BLOCK = (
     8  # steps done one after the other on each level; with more of them, rounding adds up
 )
@@ -45,7 +47,7 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     ValueError
         If the shapes do not match those named here.
 
-    Equation: eq-recurrence (Smith et al. 2023, S5)
+    Equation: eq-recurrence, eq-scan-gradient, eq-elapsed (Smith et al. 2023, S5)
     """
     if b.ndim != 3:
         raise ValueError(f"b must have shape (B, L, N), got {tuple(b.shape)}")
@@ -63,11 +65,7 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     return _differentiable(a, b, x0, reverse)
 
 
-@torch.library.custom_op(
-    "ssm_lib::scan",
-    mutates_args=(),
-    schema="(Tensor a, Tensor b, Tensor? x0, bool reverse) -> Tensor",
-)
+@operator("scan", "(Tensor a, Tensor b, Tensor? x0, bool reverse) -> Tensor")
 def _scan(a: Tensor, b: Tensor, x0: Tensor | None, reverse: bool) -> Tensor:
     """What `linear` returns, of checked arguments; opaque to torch.compile, which cannot do better."""
     if b.is_cuda and HAS_TRITON and torch.finfo(b.dtype).bits >= 32:
@@ -77,7 +75,7 @@ def _scan(a: Tensor, b: Tensor, x0: Tensor | None, reverse: bool) -> Tensor:
     return states(a, b, x0, reverse)
 
 
-@_scan.register_fake
+@torch.library.register_fake("ssm_lib::scan")
 def _(a: Tensor, b: Tensor, x0: Tensor | None, reverse: bool) -> Tensor:
     return torch.empty_like(b, memory_format=torch.contiguous_format)
 
@@ -108,7 +106,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return grad_a, g, grad_x0, None
 
 
-_scan.register_autograd(_backward, setup_context=_keep)
+torch.library.register_autograd("ssm_lib::scan", _backward, setup_context=_keep)
 
 
 class _Scan(torch.autograd.Function):

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -146,6 +147,20 @@ def intervals(dt: object, shape: Sequence[int], lengths: Tensor | None = None) -
     return dt.double()
 
 
+def starts(reset: object, shape: Sequence[int], like: Tensor) -> Tensor:
+    """Return a mask of the steps at which episodes start, bool, of a shape (B,) or (B, L)."""
+    shape = tuple(shape)
+    if not isinstance(reset, Tensor) or reset.dtype != torch.bool:
+        found = reset.dtype if isinstance(reset, Tensor) else type(reset).__name__
+        raise TypeError(
+            f"reset must be a bool tensor {shape}, True where an episode starts, got {found}"
+        )
+    if reset.shape != shape:
+        raise ValueError(f"reset must have shape {shape}, as u, got {tuple(reset.shape)}")
+    on_device("reset", reset, like)
+    return reset
+
+
 def rate(value: object) -> None:
     """Raise if the ratio of two sampling intervals is not a positive finite number."""
     positive("rate", value, "2 for every second sample")
@@ -194,3 +209,17 @@ def known_arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
             f"unknown {unknown} in the config of {cls.__name__}; known: {known}"
         )
     return dict(config)
+
+
+def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
+    """The shape that these shapes broadcast to; ValueError if they do not.
+
+    `torch.broadcast_shapes` imports sympy when it is first called, which takes longer than a training step.
+    """
+    try:
+        if torch.compiler.is_compiling():
+            return torch.broadcast_shapes(*shapes)
+        return torch.Size(np.broadcast_shapes(*(tuple(shape) for shape in shapes)))
+    except (RuntimeError, ValueError):
+        listed = ", ".join(str(tuple(shape)) for shape in shapes)
+        raise ValueError(f"the shapes {listed} do not broadcast") from None

@@ -131,6 +131,16 @@ def test_changed_library_empties_the_cache(scratch):
     assert not execute.is_fresh(execute.open_cache(scratch), page)
 
 
+def test_figures_are_drawn_whatever_backend_the_reader_has_set(scratch, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    page = scratch / "notebooks" / "page.ipynb"
+    write_notebook(page, "import os", "print(os.environ['MPLBACKEND'])")
+    assert execute.execute_all(scratch) == []
+    cache = execute.open_cache(scratch)
+    _, merged = cache.merge_match_into_notebook(nbformat.read(page, 4))
+    assert "inline" in merged.cells[2].outputs[0].text
+
+
 def test_install_is_redone_when_the_pins_change(tmp_path):
     (tmp_path / "requirements.txt").write_text("torch==1\n")
     (tmp_path / "pyproject.toml").write_text("")

@@ -18,7 +18,16 @@ from ssm_lib.engine import InputError, checkpoint, loop, session
 from ssm_lib.engine.config import Experiment, make_model
 from ssm_lib.engine.folder import RunFolder
 from ssm_lib.optim import param_groups
-from ssm_lib.recipes import EXPERIMENTS, RECIPES, as_recipe
+from ssm_lib.recipes import (
+    EXPERIMENTS,
+    RECIPES,
+    as_recipe,
+    dlr,
+    pendulum,
+    run,
+    s4d_laws,
+    spoken_digits,
+)  # fmt: skip
 from ssm_lib.tasks.registry import DOWNLOADED, TASKS
 
 QUICK = ["steps=6", "batch_size=4", "eval_every=2", "save_every=2", "warmup=1"]
@@ -356,13 +365,18 @@ def test_records_are_made_of_experiments(tmp_path):
     assert record["settings"]["paper"] == "0.5"
     assert record["settings"]["lr"] == 1e-2
     assert (record["task"], record["model"], record["source"]) == ("delay", "s4d", "here")
-    for run in record["runs"]:
-        assert run["steps"] == 8
-        assert run["test_r2"] == run["history"][-1]["test_r2"]
+    for one in record["runs"]:
+        assert one["steps"] == 8
+        assert one["test_r2"] == one["history"][-1]["test_r2"]
     assert record["runs"][0]["test_r2"] != record["runs"][1]["test_r2"]
     train(tmp_path / "run", cut(TINY, seed=4))
     assert timeless(record["runs"][1]["history"]) == timeless(RunFolder(tmp_path / "run").rows())
-    assert set(EXPERIMENTS) <= set(RECIPES)
+
+
+def test_no_two_recipes_have_one_name():
+    parts = dlr.RECIPES, pendulum.RECIPES, s4d_laws.RECIPES, spoken_digits.RECIPES, EXPERIMENTS
+    assert len(RECIPES) == sum(map(len, parts))
+    assert {name for name, recipe in RECIPES.items() if recipe.run is run} == set(EXPERIMENTS)
 
 
 def test_recipes_are_listed(command):
@@ -372,6 +386,15 @@ def test_recipes_are_listed(command):
         assert name in printed
     assert "spoken-digits-s5 (record only)" in printed
     assert "sklearn" not in printed
+
+
+def test_without_fabric_or_safetensors_it_says_what_to_install(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    assert "pip install 'ssm_lib[train]'" in command("train", "delay")[2]
+    monkeypatch.delitem(sys.modules, "ssm_lib.engine.session")
+    monkeypatch.delattr("ssm_lib.engine.session")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    assert "pip install 'ssm_lib[train]'" in command("train", "delay")[2]
 
 
 def test_importing_the_library_imports_no_fabric():

@@ -126,6 +126,16 @@ def test_workers_change_nothing(tmp_path, workers):
     assert_same(tmp_path / "run", tmp_path / "whole")
 
 
+def test_deterministic_algorithms_are_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    make_fabric(Machine(accelerator="cpu"))
+    assert asked == []
+    make_fabric(Machine(accelerator="cpu", deterministic=True))
+    assert asked == [True]
+
+
 def test_bfloat16_trains_close_to_32_bits(tmp_path):
     train(tmp_path / "run", SMOOTH)
     train(tmp_path / "half", SMOOTH, Machine(accelerator="cpu", precision="bf16"))

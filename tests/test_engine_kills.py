@@ -6,14 +6,17 @@ import os
 import random
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from engine_tools import TINY, assert_same, cut, last, life, train
 
+from ssm_lib import plots
 from ssm_lib.engine import checkpoint
 from ssm_lib.engine.folder import RunFolder
 
 KILLS = 20
+linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names open files by /proc")
 LONG = cut(TINY, steps=60, save_every=3, eval_every=10)
 
 
@@ -56,14 +59,17 @@ class Killed(BaseException):
     """Ends a run at once, past every `except OSError`."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["fsync", "replace", "unlink"])
 def test_killed_inside_of_a_save(tmp_path, monkeypatch, call):
     """Before and after each call that changes the disk, the checkpoint before or the new one is whole."""
-    train(tmp_path / "whole")
+    monkeypatch.setattr(plots, "run_curve", lambda rows, objective: SimpleNamespace(savefig=str))
+    short = cut(TINY, steps=5, save_every=1)
+    train(tmp_path / "whole", short)
     place = os if call == "fsync" else Path
     real = getattr(place, call)
     for after in (False, True):
-        for nth in range(1, 30):
+        for nth in range(1, 40):
             path, calls = tmp_path / f"{after}{nth}", []
 
             def interrupted(*args, after=after, nth=nth, calls=calls, **kwargs):
@@ -76,7 +82,7 @@ def test_killed_inside_of_a_save(tmp_path, monkeypatch, call):
 
             monkeypatch.setattr(place, call, interrupted)
             try:
-                train(path)
+                train(path, short)
             except Killed:
                 pass
             else:
@@ -84,12 +90,13 @@ def test_killed_inside_of_a_save(tmp_path, monkeypatch, call):
             finally:
                 monkeypatch.setattr(place, call, real)
             holds = RunFolder(path).holds_a_run
-            train(path, resume=holds)
+            train(path, short, resume=holds)
             assert_same(path, tmp_path / "whole")
             assert not list(path.glob("**/*.part"))
         assert nth > 2
 
 
+@linux
 def test_a_full_disk_costs_a_checkpoint_and_not_the_run(tmp_path, monkeypatch, capsys):
     train(tmp_path / "whole")
     real, full = os.fsync, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -115,6 +122,7 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_run(tmp_path, monkeypatch, c
     assert_same(tmp_path / "end", tmp_path / "whole")
 
 
+@linux
 def test_a_full_disk_costs_a_row_of_the_log_and_not_the_run(tmp_path, monkeypatch, capsys):
     real = os.fsync
 

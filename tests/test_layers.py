@@ -33,9 +33,13 @@ VARIANTS = [
         for init in ("legs", "lin", "inv", "real")
         for method in ("zoh", "bilinear")
     ),
+    ("s4d", {"init": "ptd", "discretization": "zoh"}),
+    ("s4d", {"init": "ptd", "discretization": "bilinear"}),
     ("s5", {"discretization": "zoh"}),
     ("s5", {"discretization": "bilinear"}),
     ("s5", {"blocks": 2, "clip_eigs": True}),
+    ("s5", {"init": "ptd", "c_init": "trunc_standard_normal"}),
+    ("s5", {"init": "ptd", "blocks": 2}),
     ("dlr", {"output": "real"}),
     ("dlr", {"output": "sum"}),
     ("dlr", {"output": "prod"}),
@@ -411,6 +415,8 @@ def test_the_layer_follows_its_device_and_never_waits_for_it(variant, bidirectio
         results += [y, state, layer(u, state=state), *layer.step(u[:, 0], state)]
     if layer.per_step_dt:
         results.append(layer(u, dt=torch.empty(2, 40, device="meta")))
+    if layer.per_step_reset:
+        results.append(layer(u, reset=torch.empty(2, 40, device="meta", dtype=torch.bool)))
     for result in results:
         assert result.device.type == "meta"
         torch.autograd.grad(result.sum(), list(layer.parameters()), allow_unused=True, retain_graph=True)

@@ -87,6 +87,36 @@ def test_intervals_of_each_step_reach_the_layers():
             call()
 
 
+@pytest.mark.parametrize("pooling", ["none", "last"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_resets_reach_the_layers(pooling, bidirectional):
+    net = model(pooling, layer="s5", layer_args={"d_state": 8, "bidirectional": bidirectional})
+    u, mask = inputs(net), torch.zeros(3, 20, dtype=torch.bool)
+    mask[:, 0] = mask[1, 12] = mask[2, 19] = True
+    y = net(u, reset=mask)
+    for i, begin in ((0, 0), (1, 12), (2, 19)):
+        alone = net(u[i : i + 1, begin:])
+        torch.testing.assert_close(y[i : i + 1, begin:] if pooling == "none" else y[i : i + 1], alone)
+    assert not torch.allclose(y, net(u))
+    if not bidirectional:
+        state = net(u[:, :19], reset=mask[:, :19], return_state=True)[1]
+        out, _ = net.step(u[:, 19], state, reset=mask[:, 19])
+        torch.testing.assert_close(out, y[:, 19] if pooling == "none" else y)
+
+
+def test_resets_that_have_no_meaning_are_named():
+    u, mask = inputs(model()), torch.zeros(3, 20, dtype=torch.bool)
+    kernel, mean = model("none"), model("mean", layer="s5", layer_args={"d_state": 8})
+    for net, message in (
+        (kernel, "S4D has one kernel for the whole sequence and takes no reset; use layer='s5'"),
+        (mean, "pooling='mean' averages over all episodes .* use pooling='none' or 'last'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            net(u, reset=mask)
+        with pytest.raises(ValueError, match=message):
+            net.step(u[:, 0], None, reset=mask[:, 0])
+
+
 @pytest.mark.parametrize(
     ("state", "error", "message"),
     [

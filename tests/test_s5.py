@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssm_lib import hippo
@@ -268,6 +270,158 @@ def test_intervals_never_meet_the_channels():
     assert Largest.size == 100 * 64  # the input itself
 
 
+def starts(L, *where, batch=2):
+    """Episodes that start at these steps in every sequence."""
+    mask = torch.zeros(batch, L, dtype=torch.bool)
+    mask[:, list(where)] = True
+    return mask
+
+
+def episodes(mask):
+    """(from, to) of each episode of one sequence; what precedes the first start is one too."""
+    edges = sorted({0, *mask.nonzero()[:, 0].tolist(), len(mask)})
+    return list(zip(edges, edges[1:], strict=False))
+
+
+def test_a_reset_forgets_the_state_and_keeps_the_input():
+    """a = 1/2, and the third input starts an episode: 1, 2 + 1/2, 3, 4 + 3/2."""
+    layer = S5(1, 2).double()
+    with torch.no_grad():  # one mode e^{dt λ} = 1/2 that counts its input once, and half of 2 Re as output
+        layer.Lambda_re.fill_(-1.0)
+        layer.Lambda_im.zero_()
+        layer.log_dt.fill_(math.log(math.log(2)))
+        layer.B.copy_(torch.tensor([2.0, 0.0]))
+        layer.C.copy_(torch.tensor([0.5, 0.0]))
+        layer.D.zero_()
+    u = torch.tensor([1.0, 2, 3, 4]).double()[None, :, None]
+    y = layer(u, reset=starts(4, 2, batch=1))
+    assert y.flatten().tolist() == pytest.approx([1, 2.5, 3, 5.5])
+    assert layer(u).flatten().tolist() == pytest.approx([1, 2.5, 4.25, 6.125])
+
+
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
+@given(st.data())
+def test_episodes_in_one_sequence_equal_each_alone(data):
+    L, dtype = data.draw(st.integers(1, 40), "L"), data.draw(st.sampled_from([torch.float32, torch.float64]))
+    bits = st.lists(st.booleans(), min_size=L, max_size=L)
+    mask = torch.tensor([data.draw(bits, "mask") for _ in range(2)])
+    both, irregular = data.draw(st.booleans(), "bidirectional"), data.draw(st.booleans(), "dt")
+    torch.manual_seed(L)
+    layer = make(dtype, bidirectional=both, discretization=data.draw(st.sampled_from(["zoh", "bilinear"])))
+    u, dt = signal(L).to(dtype), gaps_in_time(L).to(dtype) if irregular else None
+    keywords = {} if both else {"state": torch.randn(2, P // 2, 2, dtype=dtype), "return_state": True}
+    out = layer(u, reset=mask, dt=dt, rate=1.5, **keywords)
+    y, last = (out, None) if both else out
+    for i in range(2):
+        for begin, end in episodes(mask[i]):
+            part = (slice(i, i + 1), slice(begin, end))
+            first = begin == 0 and not mask[i, 0] and not both
+            alone = (
+                {}
+                if both
+                else {"state": keywords["state"][i : i + 1] if first else None, "return_state": True}
+            )
+            expected = layer(u[part], dt=None if dt is None else dt[part], rate=1.5, **alone)
+            expected, state = (expected, None) if both else expected
+            tolerance = 1e-10 if dtype == torch.float64 else 2e-5
+            torch.testing.assert_close(y[part], expected, rtol=tolerance, atol=tolerance)
+        if last is not None:
+            torch.testing.assert_close(last[i : i + 1], state, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+@pytest.mark.parametrize("irregular", [False, True])
+def test_scan_with_resets_equals_recurrence_and_chunks(dtype, tolerance, irregular):
+    layer, u = make(dtype), signal(777).to(dtype)
+    mask, dt = torch.rand(2, 777) < 0.02, gaps_in_time(777).to(dtype) if irregular else None
+    mask[0, 300], mask[1, 300] = True, False  # at the seam of the chunks, and not
+    part = lambda k: {"reset": mask[:, k], "dt": None if dt is None else dt[:, k]}  # noqa: E731
+    whole, last = layer(u, return_state=True, **part(slice(None)))
+    state, steps = None, []
+    for k in range(777):
+        y, state = layer.step(u[:, k], state, **part(k))
+        steps.append(y)
+    assert gap(torch.stack(steps, 1), whole) < tolerance
+    assert gap(state, last) < tolerance
+    _, middle = layer(u[:, :300], return_state=True, **part(slice(300)))
+    end, state = layer(u[:, 300:], state=middle, return_state=True, **part(slice(300, None)))
+    assert gap(end, whole[:, 300:]) < tolerance
+    assert gap(state, last) < tolerance
+    assert gap(layer(u), whole) > 1e-3
+
+
+def test_multipliers_with_resets_keep_their_precision():
+    """A multiplier rounded to float32 loses its phase over 16k steps; a mask must not round it."""
+    layer = make(torch.float32, dt_min=0.1, dt_max=0.1)
+    with torch.no_grad():
+        layer.Lambda_re.fill_(-1e-3)  # so that nothing is forgotten but by the mask
+    u, mask = signal(16384, batch=1).float(), starts(16384, 5, batch=1)
+    assert gap(layer(u, reset=mask)[:, 5:], layer(u[:, 5:])) < 1e-5
+    exact = make(torch.float64)
+    exact.load_state_dict(layer.state_dict())
+    assert gap(layer(u, reset=mask).double(), exact(u.double(), reset=mask)) < 1e-5
+
+
+def test_nothing_of_an_earlier_episode_is_left():
+    layer, u = make(), signal(40)
+    mask, v = starts(40, 17), u.clone()
+    v[:, :17] = 1e30
+    assert torch.equal(layer(v, reset=mask)[:, 17:], layer(u, reset=mask)[:, 17:])
+    start = torch.full((2, P // 2, 2), 1e30, dtype=torch.float64)
+    assert torch.equal(layer(u, state=start, reset=starts(40, 0)), layer(u, reset=starts(40, 0)))
+    y, state = layer.step(u[:, 0], start, reset=torch.tensor([True, False]))
+    fresh, zero = layer.step(u[:, 0], None)
+    assert torch.equal(y[0], fresh[0])
+    assert torch.equal(state[0], zero[0])
+    assert not torch.equal(y[1], fresh[1])
+    assert bool((start == 1e30).all())
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padded_sequences_with_resets_equal_each_alone(bidirectional):
+    layer, u, dt = make(bidirectional=bidirectional), signal(30, 3), gaps_in_time(30, 3)
+    mask, lengths = starts(30, 0, 9, 17, 25, batch=3), [30, 1, 17]
+    for i, L in enumerate(lengths):
+        u[i, L:], dt[i, L:] = float("nan"), float("nan")
+    y = layer(u, lengths=lengths, dt=dt, reset=mask)
+    for i, L in enumerate(lengths):
+        alone = layer(u[i : i + 1, :L], dt=dt[i : i + 1, :L], reset=mask[i : i + 1, :L])
+        assert gap(y[i : i + 1, :L], alone) < 1e-10
+        assert not bool(y[i, L:].any())
+
+
+@pytest.mark.parametrize("arguments", [{}, {"discretization": "bilinear", "bidirectional": True}])
+@pytest.mark.parametrize("irregular", [False, True])
+def test_gradients_through_resets(arguments, irregular):
+    layer, mask = make(**arguments), starts(6, 2, 3, batch=1)
+    names, parameters = zip(*layer.named_parameters(), strict=True)
+    carried = [] if layer.bidirectional else [torch.randn(1, P // 2, 2, dtype=torch.float64)]
+    tensors = [signal(6, 1), gaps_in_time(6, 1), *parameters, *carried]
+    inputs = [x.detach().clone().requires_grad_() for x in tensors]
+
+    def apply(u, dt, *rest):
+        values = dict(zip(names, rest[: len(names)], strict=True))
+        keywords = {"reset": mask, "dt": dt if irregular else None}
+        if carried:
+            keywords |= {"state": rest[-1], "return_state": True}
+        return torch.func.functional_call(layer, values, (u,), keywords)
+
+    assert torch.autograd.gradcheck(
+        apply, inputs if irregular else [inputs[0], inputs[1].detach(), *inputs[2:]]
+    )
+    if carried:
+        y, last = apply(*inputs)
+        (gradient,) = torch.autograd.grad(y[:, 2:].sum() + last.sum(), inputs[0])
+        assert not bool(gradient[:, :2].any())  # what was forgotten is not learned from
+        assert bool(gradient[:, 2:].all())
+
+
+def test_resets_compile():
+    layer, u, mask = make(), signal(16), starts(16, 3, 9)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    assert gap(compiled(u, reset=mask), layer(u, reset=mask)) < 1e-12
+
+
 LAYER = S5(H, P)
 U = torch.ones(2, 5, H)
 BAD = [
@@ -292,6 +446,23 @@ BAD = [
     (lambda: LAYER(U, dt=torch.full((2, 5), float("inf"))), ValueError, "positive and finite, got inf"),
     (lambda: LAYER.step(U[:, 0], None, dt=torch.ones(2, 1)), ValueError, r"shape \(2,\), as u, got \(2, 1\)"),
     (lambda: LAYER.step(U[:, 0], None, dt=-torch.ones(2)), ValueError, "positive and finite, got -1.0"),
+    (
+        lambda: LAYER(U, reset=[False] * 5),
+        TypeError,
+        r"reset must be a bool tensor \(2, 5\), True where an episode starts, got list",
+    ),
+    (lambda: LAYER(U, reset=torch.zeros(2, 5)), TypeError, r"a bool tensor \(2, 5\), .* got torch.float32"),
+    (lambda: LAYER(U, reset=torch.zeros(2, 5).long()), TypeError, "got torch.int64"),
+    (lambda: LAYER(U, reset=starts(4)), ValueError, r"reset must have shape \(2, 5\), as u, got \(2, 4\)"),
+    (lambda: LAYER(U, reset=starts(5, batch=1)), ValueError, r"shape \(2, 5\), as u, got \(1, 5\)"),
+    (
+        lambda: LAYER(U, reset=starts(5).to("meta")),
+        ValueError,
+        "reset is on meta but the parameters are on cpu",
+    ),
+    (lambda: LAYER(U, reset=starts(5).to_sparse()), TypeError, r"dense tensor, .*reset.to_dense\(\)"),
+    (lambda: LAYER.step(U[:, 0], None, reset=starts(1)), ValueError, r"shape \(2,\), as u, got \(2, 1\)"),
+    (lambda: LAYER.step(U[:, 0], None, reset=True), TypeError, "got bool"),
     (
         lambda: LAYER(U, state=torch.zeros(2, H, 4, 2)),
         ValueError,

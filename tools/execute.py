@@ -136,6 +136,7 @@ async def execute(path: Path, root: Path, cache, slots: asyncio.Semaphore) -> st
 def execute_all(root: Path) -> list[str]:
     """Bring the cache up to date with every chapter; return the failures."""
     os.environ.update(ENVIRONMENT)
+    os.environ.pop("MPLBACKEND", None)  # with a backend of the reader's own, cells would show no figures
     os.environ["IPYTHONDIR"] = str(root / "_build" / "ipython")  # no start-up files of the reader's own
     cache = open_cache(root)
     todo = [path for path in chapters(root) if not is_fresh(cache, path)]

@@ -43,22 +43,6 @@ def lmu(answer: Any) -> bool:
     return _systems(answer, reference, [(2,), (7,)])
 
 
-def echo(answer: Any) -> bool:
-    """How loud the echo of the Fourier memory is that takes beta^T x for what leaves: 1/3."""
-    return check.value(
-        answer,
-        1 / 3,
-        {
-            3: "that is the first second over the second one; the echo comes second",
-            2 / 9: "that is the echo itself; divide by the mean of the first second",
-            2
-            / 3: "that is the mean of the first second; how large is the second against it?",
-            0: "with A and B of the library there is no echo; take F - beta beta^T, which is A + beta beta^T",
-        },
-        tolerance=2e-2,
-    )
-
-
 def fading(answer: Any) -> bool:
     """A and B of LegT with kernels that fade by e^{-r a}: LegT's A minus r I, the same B."""
 

@@ -25,14 +25,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ssm_lib.operators import operator
+
 FALLBACK_CACHE = 2**25  # bytes, where the system does not tell
 LARGEST_BLOCK = 2**24  # bytes, on a CPU: more would gain nothing, and count as memory
 BLOCK_ON_ACCELERATOR = 2**28  # bytes: large enough to keep every core busy
 
 
-@torch.library.custom_op(
-    "ssm_lib::negacyclic", mutates_args=(), schema="(Tensor u, Tensor k, int n) -> Tensor"
-)
+@operator("negacyclic", "(Tensor u, Tensor k, int n) -> Tensor")
 def _operator(u: Tensor, k: Tensor, n: int) -> Tensor:
     """What `negacyclic` computes, as one operator."""
     y, w = torch.empty_like(u), _weights(n, u, k)
@@ -45,10 +45,8 @@ def _operator(u: Tensor, k: Tensor, n: int) -> Tensor:
     return y
 
 
-@torch.library.custom_op(
-    "ssm_lib::negacyclic_gradients",
-    mutates_args=(),
-    schema="(Tensor u, Tensor k, Tensor dy, int n) -> (Tensor, Tensor)",
+@operator(
+    "negacyclic_gradients", "(Tensor u, Tensor k, Tensor dy, int n) -> (Tensor, Tensor)"
 )
 def _operator_of_gradients(
     u: Tensor, k: Tensor, dy: Tensor, n: int
@@ -81,12 +79,12 @@ def _operator_of_gradients(
     return du, dk
 
 
-@_operator.register_fake
+@torch.library.register_fake("ssm_lib::negacyclic")
 def _(u: Tensor, k: Tensor, n: int) -> Tensor:
     return torch.empty_like(u)
 
 
-@_operator_of_gradients.register_fake
+@torch.library.register_fake("ssm_lib::negacyclic_gradients")
 def _(u: Tensor, k: Tensor, dy: Tensor, n: int) -> tuple[Tensor, Tensor]:
     return torch.empty_like(u), torch.empty_like(k)
 
@@ -152,8 +150,10 @@ class _Gradients(torch.autograd.Function):
     backward = staticmethod(_backward_of_gradients)
 
 
-_operator.register_autograd(_backward, setup_context=_keep)
-_operator_of_gradients.register_autograd(_backward_of_gradients, setup_context=_keep)
+torch.library.register_autograd("ssm_lib::negacyclic", _backward, setup_context=_keep)
+torch.library.register_autograd(
+    "ssm_lib::negacyclic_gradients", _backward_of_gradients, setup_context=_keep
+)
 
 
 def _spread(x: Tensor, dim: int | None, size: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ssm_lib import validate
 from ssm_lib.conv.blocks import fast_length, negacyclic
 
 
@@ -67,7 +68,7 @@ def bidirectional(u: Tensor, k_forward: Tensor, k_backward: Tensor) -> Tensor:
     L = u.shape[-1]
     past, future = k_forward[..., :L], k_backward[..., : L - 1]
     n = _half(L + max(past.shape[-1] - 1, future.shape[-1]))
-    leading = torch.broadcast_shapes(past.shape[:-1], future.shape[:-1])
+    leading = validate.broadcast_shapes(past.shape[:-1], future.shape[:-1])
     gap = past.new_zeros(*leading, 2 * n - past.shape[-1] - future.shape[-1])
     past, future = (x.expand(*leading, x.shape[-1]) for x in (past, future))
     return _apply(u, torch.cat([past, gap, -future.flip(-1)], dim=-1), n)
@@ -127,7 +128,7 @@ def _half(period: int) -> int:
 def _apply(u: Tensor, k: Tensor, n: int) -> Tensor:
     """`negacyclic`, for leading dimensions that broadcast."""
     L, M = u.shape[-1], k.shape[-1]
-    leading = torch.broadcast_shapes(u.shape[:-1], k.shape[:-1])
+    leading = validate.broadcast_shapes(u.shape[:-1], k.shape[:-1])
     if 0 in leading:  # an empty batch, which not every FFT library takes
         return u * k.sum(-1, keepdim=True).to(u.dtype)
     while k.ndim > 1 and k.shape[0] == 1:
@@ -150,8 +151,8 @@ def _check(u: Tensor, **kernels: Tensor) -> None:
                 f"{name} must have shape (..., length >= 1), got {tuple(x.shape)}"
             )
     try:
-        torch.broadcast_shapes(u.shape[:-1], *(k.shape[:-1] for k in kernels.values()))
-    except RuntimeError:
+        validate.broadcast_shapes(u.shape[:-1], *(k.shape[:-1] for k in kernels.values()))
+    except ValueError:
         shapes = " and ".join(f"{name} {tuple(k.shape)}" for name, k in kernels.items())
         raise ValueError(
             f"leading dimensions of u {tuple(u.shape)} and {shapes} do not broadcast"

@@ -189,8 +189,13 @@ def _numbers(model: nn.Module, optimizer: Optimizer) -> dict[str, int]:
 def _gather(model: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Any], Any]:
     from torch.distributed.checkpoint import state_dict as sharded
 
-    options = sharded.StateDictOptions(full_state_dict=True, cpu_offload=True)
-    return sharded.get_state_dict(model, optimizer, options=options)
+    on_gpu = next(
+        model.parameters()
+    ).is_cuda  # torch 2.13 crashes when it offloads from the CPU
+    options = sharded.StateDictOptions(full_state_dict=True, cpu_offload=on_gpu)
+    weights, found = sharded.get_state_dict(model, optimizer, options=options)
+    # the first process has all of it; the others, when it is moved to the CPU, nothing
+    return weights, {"state": {}, "param_groups": [], **found}
 
 
 def _scatter(

@@ -228,7 +228,7 @@ def cauchy_kernel(
     dt: Tensor,
     length: int,
 ) -> Tensor:
-    """The kernel from its generating function at the roots of unity, in the paper's order.
+    """The kernel from its generating function at the roots of unity, as in the paper.
 
     Parameters
     ----------
@@ -263,20 +263,17 @@ def cauchy_kernel(
     g = (2 / dt.double()[:, None]) * (1 - z) / one_plus  # (H, nodes)
 
     def cauchy(v: Tensor) -> Tensor:
-        """sum_n v_n / (g - lambda_n) + conj(v_n) / (g - conj(lambda_n)), (..., H, nodes)."""
+        """Both halves of sum_n v_n / (g - lambda_n): (..., H, N/2) -> (..., H, nodes)."""
         g_n = g[..., None]  # (H, nodes, 1)
-        both = v[..., None, :] / (g_n - A[:, None]) + v.conj()[..., None, :] / (
-            g_n - A.conj()[:, None]
-        )
-        return both.sum(-1)
+        one = v[..., None, :] / (g_n - A[:, None])
+        other = v.conj()[..., None, :] / (g_n - A.conj()[:, None])
+        return (one + other).sum(-1)
 
     CB, CP = cauchy(half * B), cauchy(half * P)  # (H, nodes), (r, H, nodes)
     QB, QP = cauchy(Q.conj() * B), cauchy(Q.conj()[:, None] * P)  # (r, ...), (r, r, ...)
     middle = torch.eye(len(P), dtype=QP.dtype, device=QP.device) + QP.permute(2, 3, 0, 1)
-    woodbury = torch.linalg.solve(middle, QB.permute(1, 2, 0)[..., None])[
-        ..., 0
-    ]  # (H, nodes, r)
-    K_hat = 2 / one_plus * (CB - (CP.permute(1, 2, 0) * woodbury).sum(-1))
+    s = torch.linalg.solve(middle, QB.permute(1, 2, 0)[..., None])  # (H, nodes, r, 1)
+    K_hat = 2 / one_plus * (CB - (CP.permute(1, 2, 0) * s[..., 0]).sum(-1))
     limit = dt.double() * (half * B).sum(-1).real  # (dt/2) C_tilde B, both halves
     K_hat = torch.where(nyquist, limit[:, None].to(K_hat.dtype), K_hat)
     return torch.fft.irfft(K_hat, n=L).reshape(H, L)

@@ -38,7 +38,7 @@ def diagonal(
     TypeError, ValueError
         As `vandermonde` and `ssm_lib.discretize.diagonal`.
 
-    Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
+    Equation: eq-s4d-kernel, eq-s4d-weights (Gu et al. 2022, S4D)
     """
     wide = torch.float64 in (real_dtype(A), real_dtype(B), real_dtype(C))
     log_a, B_bar = discretize.discrete_log(A, B, dt, method)
@@ -85,10 +85,8 @@ def dss(A: Tensor, W: Tensor, dt: Tensor, length: int, variant: str = "softmax")
     # A growing mode is normalized by its last value: read it backwards, as a decaying one.
     grows = z.real > 0
     decay = torch.where(grows, -z, z)
-    total = length * discretize.expm1_ratio(
-        length * decay
-    )  # sum_j exp(decay j), times the next
-    w = W / A * discretize.expm1_ratio(decay) / total
+    ratio = discretize.expm1_ratio  # sum_j exp(decay j) = L ratio(L decay) / ratio(decay)
+    w = W / A * ratio(decay) / (length * ratio(length * decay))
     w = w if wide else to_single(w)
     forwards = vandermonde(decay, torch.where(grows, 0, w), length)
     return forwards + vandermonde(decay, torch.where(grows, w, 0), length).flip(-1)
@@ -113,6 +111,6 @@ def dlr(log_a: Tensor, W: Tensor, length: int) -> Tensor:
     TypeError, ValueError
         As `vandermonde`.
 
-    Source: Gupta et al. 2022, DLR.
+    Equation: eq-dlr (Gupta et al. 2022, DLR)
     """
     return vandermonde(log_a, W, length)

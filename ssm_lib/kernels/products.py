@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ssm_lib import validate
 from ssm_lib.discretize import to_double, to_single
+from ssm_lib.operators import operator
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
@@ -147,11 +148,7 @@ def factored_moments(log_a: Tensor, u: Tensor, orders: int) -> Tensor:
     return torch.stack([x.sum(2) for x in terms])  # (H, M, Q, N) -> (H, M, N)
 
 
-@torch.library.custom_op(
-    "ssm_lib::sums",
-    mutates_args=(),
-    schema="(Tensor log_a, Tensor w, int length) -> Tensor",
-)
+@operator("sums", "(Tensor log_a, Tensor w, int length) -> Tensor")
 def _sums(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     """`factored_sums`, with its gradient."""
     K = torch.empty(*w.shape[:2], length, dtype=real_dtype(w), device=w.device)
@@ -160,23 +157,19 @@ def _sums(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     return K
 
 
-@torch.library.custom_op(
-    "ssm_lib::moments",
-    mutates_args=(),
-    schema="(Tensor log_a, Tensor u, int orders) -> Tensor",
-)
+@operator("moments", "(Tensor log_a, Tensor u, int orders) -> Tensor")
 def _moments(log_a: Tensor, u: Tensor, orders: int) -> Tensor:
     """`factored_moments`, with its gradient."""
     parts = [factored_moments(log_a[h], u[h], orders) for h in _blocks(u)]
     return torch.cat(parts, dim=1)
 
 
-@_sums.register_fake
+@torch.library.register_fake("ssm_lib::sums")
 def _(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     return w.real.new_empty(*w.shape[:2], length)
 
 
-@_moments.register_fake
+@torch.library.register_fake("ssm_lib::moments")
 def _(log_a: Tensor, u: Tensor, orders: int) -> Tensor:
     dtype = _COMPLEX[u.dtype] if log_a.is_complex() else u.dtype
     return u.new_empty(orders, *u.shape[:2], log_a.shape[-1], dtype=dtype)
@@ -201,8 +194,8 @@ def _backward_of_moments(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
     return (grad * higher.conj()).sum((0, 2)).to(log_a.dtype), grad_u, None
 
 
-_sums.register_autograd(_backward_of_sums, setup_context=_keep)
-_moments.register_autograd(_backward_of_moments, setup_context=_keep)
+for _name, _gradient in (("sums", _backward_of_sums), ("moments", _backward_of_moments)):
+    torch.library.register_autograd(f"ssm_lib::{_name}", _gradient, setup_context=_keep)
 
 
 def _split(length: int, sums: int) -> tuple[int, int]:
@@ -221,7 +214,7 @@ def _blocks(x: Tensor) -> list[slice]:
 
 def _by_system(log_a: Tensor, x: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
     """(H, N) and (H, M, ...): the H systems, and what shares the modes of each; the result's shape."""
-    shape = torch.broadcast_shapes(log_a.shape[:-1], x.shape[:-1])
+    shape = validate.broadcast_shapes(log_a.shape[:-1], x.shape[:-1])
     if shape[len(shape) - log_a.ndim + 1 :] != log_a.shape[:-1]:
         log_a = log_a.expand(*shape, -1)
     log_a = log_a.reshape(-1, log_a.shape[-1])

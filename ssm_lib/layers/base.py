@@ -32,6 +32,8 @@ class SSMLayer(nn.Module):
     slow_parameters: tuple[str, ...] = ("log_neg_re", "imag", "log_dt", "B")
     # Whether `forward` and `step` take dt, an interval for each step.
     per_step_dt: bool = False
+    # Whether they take reset, the steps at which the state is forgotten.
+    per_step_reset: bool = False
 
     def __init__(self, d_model: int, d_state: int, bidirectional: bool) -> None:
         super().__init__()
@@ -60,6 +62,8 @@ class SSMLayer(nn.Module):
             If length is not a positive int, or rate not a positive number.
         NotImplementedError
             If the layer is not a convolution of each channel with itself.
+
+        Equation: eq-rate
         """
         validate.positive_int("length", length)
         self._check(rate)

@@ -39,7 +39,8 @@ class DLR(DiagonalLayer):
     dt_min, dt_max
         Range of the initial decay: Re Lambda = -dt/2 per step, dt log-uniform.
 
-    `rate` multiplies Lambda and the input, as if the sum over steps were an integral.
+    `rate` multiplies Lambda and the input, as if the sum over steps were an integral. Lambda is known up to
+    multiples of 2 pi i only: another rate means nothing for modes that turn by more than pi per step.
 
     Parameters of the module (real): `theta` and `imag` (N,), `W` (H, N, 2) or (2, H, N, 2), `D` (H,).
 
@@ -48,7 +49,7 @@ class DLR(DiagonalLayer):
     ValueError, TypeError
         On an argument outside what is named here; on a state or a step with output="prod".
 
-    Source: Gupta et al. 2022, DLR.
+    Equation: eq-dlr, eq-dlr-modes, eq-dlr-prod (Gupta et al. 2022, DLR)
     """
 
     slow_parameters = ("theta", "imag", "W")

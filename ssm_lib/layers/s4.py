@@ -97,7 +97,7 @@ class S4(DenseLayer):
         return system._replace(C=2 * torch.cat([C.real, -C.imag], dim=-1))
 
     def _advance(self, u: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
-        """One bilinear step in O(N): (I - dt/2 A) x = (I + dt/2 A) x_before + dt B u, A x = Lambda x - 2 P Re(P* x)."""
+        """(I - dt/2 A) x = (I + dt/2 A) x_before + dt B u in O(N) operations."""
         P, B, C = (_complex(x) for x in (self.P, self.B, self.C))
         half = (torch.exp(self.log_dt.double()) * rate / 2)[:, None]  # (H, 1)
         A = self.eigenvalues()
@@ -111,9 +111,8 @@ class S4(DenseLayer):
 
         inverse = 1 / (1 - half * A)
         x = x + half * (A * x - 2 * correct(project(x))) + 2 * half * B * u[..., None]
-        capacity = (
-            2 * half[..., None] * torch.einsum("rhn,hn,shn->hrs", P.conj(), inverse, P).real
-        )
+        PDP = torch.einsum("rhn,hn,shn->hrs", P.conj(), inverse, P).real
+        capacity = 2 * half[..., None] * PDP
         eye = torch.eye(len(P), dtype=capacity.dtype, device=capacity.device)
         s = torch.linalg.solve(eye + capacity, project(inverse * x)[..., None])[..., 0]
         x = inverse * (x - 2 * half * correct(s))

@@ -6,7 +6,8 @@ B, C        input and output weights in the eigenbasis             parameterizat
 dt          step, one per channel, log-uniform at the start        parameterization
 K           kernel, 2 Re sum_n C_n B_bar_n A_bar_n^l               kernel, its "two lines"
 
-N (`d_state`) is the real state size: N/2 complex modes, or N real ones for init="real".
+N (`d_state`) is the real state size: N/2 complex modes, or N real ones for init="real". With init="ptd"
+(Yu et al. 2024) there are (N + r)/2 complex modes, r of which start real: see `ssm_lib.hippo.ptd`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 from ssm_lib import discretize, hippo, validate
 from ssm_lib.layers.diagonal import DiagonalLayer
 
-INITS = ("legs", "lin", "inv", "real")
+LAWS = ("legs", "lin", "inv", "real")
+INITS = (*LAWS, "ptd")
 METHODS = ("zoh", "bilinear")
 
 
@@ -30,13 +32,15 @@ def initial_eigenvalues(init: str, N: int) -> tuple[Tensor, Tensor]:
     ----------
     init
         ``"legs"``: normal part of HiPPO-LegS, with B = V* B. ``"lin"``: -1/2 + i pi n. ``"inv"``:
-        -1/2 + i (N/pi) (N/(2n+1) - 1). ``"real"``: -(n+1). B = 1 for the last three.
+        -1/2 + i (N/pi) (N/(2n+1) - 1). ``"real"``: -(n+1). B = 1 for these three. ``"ptd"``: those of
+        HiPPO-LegS plus a small matrix, by `ssm_lib.hippo.ptd`.
     N
-        Real state size; even but for ``"real"``.
+        Real state size; even but for ``"real"`` and ``"ptd"``.
 
     Returns
     -------
-    Lambda : Tensor (N/2,), complex128, n = 0 .. N/2-1; for ``"real"`` (N,), float64.
+    Lambda : Tensor (N/2,), complex128, n = 0 .. N/2-1; for ``"real"`` (N,), float64; for ``"ptd"``
+        ((N+r)/2,), complex128, of which r are real.
     B : Tensor of the same shape and dtype.
 
     Raises
@@ -47,7 +51,10 @@ def initial_eigenvalues(init: str, N: int) -> tuple[Tensor, Tensor]:
     Equation: eq-s4d-inits (Gu et al. 2022, S4D)
     """
     validate.one_of("init", init, INITS)
-    validate.positive_int("d_state", N, even=init != "real")
+    validate.positive_int("d_state", N, even=init not in ("real", "ptd"))
+    if init == "ptd":
+        Lambda, B, _, _ = hippo.ptd("legs", N)
+        return Lambda, B
     if init == "legs":
         Lambda, _, B, _ = hippo.nplr("legs", N)
         return Lambda, B
@@ -68,9 +75,12 @@ class S4D(DiagonalLayer):
     d_model
         Channels H.
     d_state
-        Real state size N per channel: N/2 complex modes (N real ones for init="real").
+        Real state size N per channel: M = N/2 complex modes (N real ones for init="real").
     init
-        ``"legs"``, ``"lin"``, ``"inv"`` or ``"real"``: see `initial_eigenvalues`.
+        ``"legs"``, ``"lin"``, ``"inv"``, ``"real"`` or ``"ptd"``: see `initial_eigenvalues`. For
+        ``"ptd"`` C is drawn in the coordinates of HiPPO, real, and multiplied by V: its eigenvectors are
+        nearly dependent, and independent weights would not cancel. It has M = (N + r)/2 modes, r of which
+        start with imaginary part 0 and half a weight in B. They may become pairs in training.
     discretization
         ``"zoh"`` or ``"bilinear"``.
     bidirectional
@@ -79,8 +89,8 @@ class S4D(DiagonalLayer):
         Range of the initial step. 1/dt is about the number of samples a channel remembers.
 
     Parameters of the module (all real; a last dimension of 2 is a complex number): `log_neg_re` and
-    `imag` (H, N/2) with Lambda = -exp(log_neg_re) + i imag, `B` (H, N/2, 2), `C` (H, N/2, 2) or
-    (2, H, N/2, 2), `log_dt` (H,), `D` (H,).
+    `imag` (H, M) with Lambda = -exp(log_neg_re) + i imag, `B` (H, M, 2), `C` (H, M, 2) or
+    (2, H, M, 2), `log_dt` (H,), `D` (H,).
 
     Raises
     ------
@@ -112,16 +122,20 @@ class S4D(DiagonalLayer):
         if Lambda.is_complex():
             self.imag = nn.Parameter(_copies(Lambda.imag, shape))
             self.B = nn.Parameter(_copies(torch.view_as_real(B), (*shape, 2)))
-            self.C = nn.Parameter(
-                torch.randn(*directions, *shape, 2) * math.sqrt(0.5)
-            )  # E|c|^2 = 1
+            if init == "ptd":  # E|c|^2 = 1 in both cases: the columns of V have length 1
+                V = torch.view_as_real(hippo.ptd("legs", d_state)[2]).flatten(1)  # (N, 2M)
+                C = torch.randn(*directions, d_model, d_state, dtype=torch.float64) @ V
+                C = C.to(torch.get_default_dtype()).unflatten(-1, (-1, 2))
+            else:
+                C = torch.randn(*directions, *shape, 2) * math.sqrt(0.5)
+            self.C = nn.Parameter(C)
         else:
             self.register_parameter("imag", None)
             self.B = nn.Parameter(_copies(B, shape))
             self.C = nn.Parameter(torch.randn(*directions, *shape))
 
     def eigenvalues(self) -> Tensor:
-        """Lambda (H, N/2), complex128; (H, N), float64, for init="real"."""
+        """Lambda (H, M), complex128; (H, N), float64, for init="real"."""
         real = -torch.exp(self.log_neg_re.double())
         return real if self.imag is None else torch.complex(real, self.imag.double())
 
@@ -129,7 +143,7 @@ class S4D(DiagonalLayer):
         return f"{super().extra_repr()}, init={self.init!r}, discretization={self.discretization!r}"
 
     def _discrete(self, rate: float) -> tuple[Tensor, Tensor]:
-        """log A_bar and B_bar, (H, N/2) in double precision."""
+        """log A_bar and B_bar, (H, M) in double precision."""
         dt = torch.exp(self.log_dt.double()) * rate
         return discretize.discrete_log(
             self.eigenvalues(), self._complex(self.B), dt, self.discretization

@@ -7,6 +7,7 @@ C           (H, P/2), output weights in the eigenbasis: C V        parameterizat
 dt          step, one per state, log-uniform at the start          initialization
 J           blocks of the initial HiPPO-N matrix (`s5_init`)       initialization
 scan        x_k = A_bar x_{k-1} + B_bar u_k, in blocks             scan
+reset       steps where an episode starts: there A_bar is 0        Lu et al. 2023
 
 P (`d_state`) is the real state size of the whole layer, not of a channel. The original stores the
 eigenvalues with negative imaginary part: conjugate B and C to compare.
@@ -55,6 +56,9 @@ class S5(SSMLayer):
         beyond the bound gets no gradient. Without it training may make a mode unstable.
     dt_min, dt_max
         Range of the initial step, one per state. 1/dt is about the number of samples it remembers.
+    init
+        ``"legs"``: HiPPO-N blocks; ``"ptd"``: blocks of HiPPO-LegS plus a small matrix, with r real
+        eigenvalues each (Yu et al. 2024). The layer then has (P + J r)/2 modes in place of P/2.
 
     Parameters of the module (all real; a last dimension of 2 is a complex number): `Lambda_re` and
     `Lambda_im` (P/2,), `B` (P/2, H, 2), `C` (H, P/2, 2) or (H, P, 2), `log_dt` (P/2,), `D` (H,).
@@ -69,6 +73,7 @@ class S5(SSMLayer):
 
     slow_parameters = ("Lambda_re", "Lambda_im", "log_dt", "B")
     per_step_dt = True
+    per_step_reset = True
 
     def __init__(
         self,
@@ -81,21 +86,21 @@ class S5(SSMLayer):
         clip_eigs: bool = False,
         dt_min: float = 0.001,
         dt_max: float = 0.1,
+        init: str = "legs",
     ) -> None:
         super().__init__(d_model, d_state, bidirectional)
         self.discretization = validate.one_of("discretization", discretization, METHODS)
         self.blocks, self.c_init = blocks, c_init
-        self.clip_eigs = validate.flag("clip_eigs", clip_eigs)
-        Lambda, B, V = initial_system(d_model, d_state, blocks)
-        directions = 2 if bidirectional else 1
-        C = torch.cat([initial_output(c_init, d_model, V) for _ in range(directions)], 1)
+        self.clip_eigs, self.init = validate.flag("clip_eigs", clip_eigs), init
+        Lambda, B, V = initial_system(d_model, d_state, blocks, init)
+        C = [initial_output(c_init, d_model, V, init) for _ in range(1 + bidirectional)]
         dtype = torch.get_default_dtype()
         self.Lambda_re = nn.Parameter(Lambda.real.to(dtype))
         self.Lambda_im = nn.Parameter(Lambda.imag.to(dtype))
         self.B = nn.Parameter(torch.view_as_real(B).to(dtype))
-        self.C = nn.Parameter(torch.view_as_real(C).to(dtype))
+        self.C = nn.Parameter(torch.view_as_real(torch.cat(C, 1)).to(dtype))
         self.log_dt = nn.Parameter(
-            torch.log(hippo.initial_dt((d_state // 2,), dt_min, dt_max))
+            torch.log(hippo.initial_dt((len(Lambda),), dt_min, dt_max))
         )
 
     def forward(
@@ -106,6 +111,7 @@ class S5(SSMLayer):
         rate: float = 1.0,
         return_state: bool = False,
         dt: Tensor | None = None,
+        reset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Apply the layer to whole sequences, by a scan.
 
@@ -118,6 +124,11 @@ class S5(SSMLayer):
             trained at (it multiplies the layer's own dt, as `rate` does). Of a bidirectional layer the
             state that reads backwards waits for the time to the next input; at the last input, which
             has none, its own dt counts again.
+        reset : Tensor (B, L), bool, optional
+            True at the first step of each episode, if a sequence holds several one after the other. The
+            multiplier of that step is 0, so the state before it (the one passed in too) is forgotten,
+            and its own input counts: each episode gives what it would give alone. Of a bidirectional
+            layer neither direction crosses the boundary. What is forgotten must be finite.
 
         Returns
         -------
@@ -127,15 +138,18 @@ class S5(SSMLayer):
         ------
         TypeError, ValueError
             As `ssm_lib.layers.base.SSMLayer.forward`, and if dt has another shape, is not real
-            floating point, or not positive and finite (looked up on CPU).
+            floating point, or not positive and finite (looked up on CPU); if reset has another shape
+            or device, or is not bool.
 
-        Source: Smith et al. 2023, S5.
+        Equation: eq-s5, eq-irregular (Smith et al. 2023, S5), eq-reset (Lu et al. 2023)
         """
         x, state, lengths = self._enter(u, state, lengths, rate, return_state)
         interval: float | Tensor = rate
         if dt is not None:
             interval = rate * validate.intervals(dt, u.shape[:2], lengths)
-        y, last = self._respond(x, state, lengths, interval, return_state)
+        if reset is not None:
+            reset = validate.starts(reset, u.shape[:2], self.D)
+        y, last = self._respond(x, state, lengths, interval, return_state, reset)
         return self._leave(u, lengths, y, last)
 
     def step(
@@ -144,6 +158,7 @@ class S5(SSMLayer):
         state: Tensor | None,
         rate: float = 1.0,
         dt: Tensor | None = None,
+        reset: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Apply the layer to one input of each sequence, as a recurrence.
 
@@ -153,6 +168,8 @@ class S5(SSMLayer):
             As `ssm_lib.layers.base.SSMLayer.step`.
         dt : Tensor (B,), real and positive, optional
             One column of the dt of `forward`.
+        reset : Tensor (B,), bool, optional
+            One column of the reset of `forward`.
 
         Returns
         -------
@@ -170,12 +187,14 @@ class S5(SSMLayer):
         interval: float | Tensor = rate
         if dt is not None:
             interval = rate * validate.intervals(dt, u_t.shape[:1])
-        y, state = self._advance(u, state, interval)
+        if reset is not None:
+            reset = validate.starts(reset, u_t.shape[:1], self.D)
+        y, state = self._advance(u, state, interval, reset)
         return (y + self.D * u).to(u_t.dtype), state
 
     def initial_state(self, batch: int) -> Tensor:
         """The zero state (B, P/2, 2)."""
-        shape = (batch, self.d_state // 2, 2)
+        shape = (batch, len(self.Lambda_re), 2)
         return torch.zeros(shape, dtype=self.compute_dtype, device=self.D.device)
 
     def eigenvalues(self) -> Tensor:
@@ -187,7 +206,7 @@ class S5(SSMLayer):
 
     def extra_repr(self) -> str:
         return (
-            f"{super().extra_repr()}, blocks={self.blocks}, c_init={self.c_init!r}, "
+            f"{super().extra_repr()}, init={self.init!r}, blocks={self.blocks}, c_init={self.c_init!r}, "
             f"discretization={self.discretization!r}, clip_eigs={self.clip_eigs}"
         )
 
@@ -198,17 +217,19 @@ class S5(SSMLayer):
         lengths: Tensor | None,
         rate: float | Tensor,
         return_state: bool,
+        reset: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         u = x.transpose(1, 2)  # (B, L, H): time before channels, as the scan has it
         A_bar, gain = self._discrete(rate)  # (P/2,), or per step (B, L, P/2)
         b = self._project(u, gain)  # B_bar u (B, L, P/2)
         x0 = None if state is None else torch.complex(state[..., 0], state[..., 1])
-        past = states = scan.linear(A_bar, b, x0)
+        past = states = scan.linear(_forget(A_bar, reset), b, x0)
         if self.bidirectional:
+            ends = None if reset is None else _before(reset)
             if isinstance(rate, Tensor):
-                A_bar, gain = self._discrete(_until_next(rate, lengths))
+                A_bar, gain = self._discrete(_until_next(rate, lengths, ends))
                 b = self._project(u, gain)
-            future = scan.linear(A_bar, b, reverse=True)
+            future = scan.linear(_forget(A_bar, ends), b, reverse=True)
             states = torch.cat([past, future], dim=-1)  # (B, L, P)
         pairs, D = torch.view_as_real(states).flatten(-2), self.D.to(u.dtype)
         with torch.autocast(u.device.type, enabled=False):
@@ -219,11 +240,15 @@ class S5(SSMLayer):
         return y, torch.view_as_real(past[torch.arange(len(past), device=past.device), end])
 
     def _advance(
-        self, u: Tensor, state: Tensor, rate: float | Tensor
+        self,
+        u: Tensor,
+        state: Tensor,
+        rate: float | Tensor,
+        reset: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         A_bar, gain = self._discrete(rate)  # in float64: see S4D
         b = self._project(u, gain)
-        x = A_bar * torch.complex(state[..., 0], state[..., 1]) + b
+        x = _forget(A_bar, reset) * torch.complex(state[..., 0], state[..., 1]) + b
         state = torch.view_as_real(x).to(self.compute_dtype)  # (B, P/2, 2)
         with torch.autocast(u.device.type, enabled=False):
             return state.flatten(-2) @ self._output_matrix(), state
@@ -252,9 +277,21 @@ class S5(SSMLayer):
         return torch.stack([2 * C[..., 0], -2 * C[..., 1]], dim=-1).flatten(1).T
 
 
-def _until_next(dt: Tensor, lengths: Tensor | None) -> Tensor:
-    """Intervals (B, L) to the following input of each sequence; the last one's own at its end."""
+def _forget(A_bar: Tensor, reset: Tensor | None) -> Tensor:
+    """Multipliers (P/2,) or (..., P/2) that are 0 where reset (...) is True."""
+    return A_bar if reset is None else torch.where(reset[..., None], 0, A_bar)
+
+
+def _before(reset: Tensor) -> Tensor:
+    """Last steps of episodes, (B, L): the step before each start."""
+    return torch.nn.functional.pad(reset[:, 1:], (0, 1))
+
+
+def _until_next(dt: Tensor, lengths: Tensor | None, ends: Tensor | None) -> Tensor:
+    """Intervals (B, L) to the following input of each episode; the last one's own at its end."""
     following = torch.cat([dt[:, 1:], dt[:, -1:]], dim=1)
+    if ends is not None:
+        following = torch.where(ends, dt, following)
     if lengths is None:
         return following
     last = torch.arange(dt.shape[1], device=dt.device) == lengths[:, None] - 1

@@ -1,9 +1,12 @@
-"""Where S5 starts: HiPPO-N blocks on the diagonal, and samples scaled as in its published code.
+"""Where S5 starts: HiPPO blocks on the diagonal, and samples scaled as in its published code.
 
 Symbol      Meaning                                                Part of the paper
 HiPPO-N     normal part of HiPPO-LegS, A + P^T P                   initialization
 J           blocks of size P/J, each a HiPPO-N of its own          initialization
-V           eigenvectors of the blocks, (P, P/2), block diagonal   parameterization
+V           eigenvectors of the blocks, (P, M), block diagonal     parameterization
+
+M = P/2 for HiPPO-N. With init="ptd" (Yu et al. 2024) the blocks are HiPPO-LegS plus a small matrix, with r
+real eigenvalues each, and M = (P + J r)/2: see `ssm_lib.hippo.ptd`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from torch import Tensor, nn
 
 from ssm_lib import hippo, validate
 
+INITS = ("legs", "ptd")
 C_INITS = ("trunc_standard_normal", "lecun_normal", "complex_normal")
 
 
 def initial_system(
-    d_model: int, d_state: int, blocks: int
+    d_model: int, d_state: int, blocks: int, init: str = "legs"
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Eigenvalues, input weights and eigenvectors that S5 starts from: HiPPO-N on the diagonal, J times.
+    """Eigenvalues, input weights and eigenvectors that S5 starts from: J equal blocks on the diagonal.
 
     Parameters
     ----------
@@ -31,17 +35,21 @@ def initial_system(
         Real state size P.
     blocks
         Number J of equal blocks; P/J must be an even integer.
+    init
+        ``"legs"``: each block is HiPPO-N, the normal part of HiPPO-LegS; ``"ptd"``: HiPPO-LegS plus a
+        small matrix, `ssm_lib.hippo.ptd`.
 
     Returns
     -------
-    Lambda : Tensor (P/2,), complex128: J times the eigenvalues of HiPPO-LegS' normal part.
-    B : Tensor (P/2, H), complex128: V* times a real sample of standard deviation 1/sqrt(P).
-    V : Tensor (P, P/2), complex128: block diagonal.
+    Lambda : Tensor (M,), complex128: J times the eigenvalues of the block.
+    B : Tensor (M, H), complex128: the inverse of V (V* for HiPPO-N) times a real sample of standard
+        deviation 1/sqrt(P); rows of real eigenvalues halved.
+    V : Tensor (P, M), complex128: block diagonal.
 
     Raises
     ------
     ValueError, TypeError
-        If P/J is not an even integer, or an argument not a positive int.
+        If P/J is not an even integer, an argument not a positive int, or init unknown.
 
     Source: Smith et al. 2023, S5; the original's fan-in is P, not H.
     """
@@ -51,10 +59,15 @@ def initial_system(
         raise ValueError(
             f"d_state={d_state} cannot be cut into blocks={blocks} of equal, even size"
         )
-    Lambda, _, _, V = hippo.nplr("legs", d_state // blocks)
-    V = torch.block_diag(*[V] * blocks)  # (P, P/2)
+    validate.one_of("init", init, INITS)
+    if init == "ptd":
+        Lambda, _, V, W = hippo.ptd("legs", d_state // blocks)
+    else:
+        Lambda, _, _, V = hippo.nplr("legs", d_state // blocks)
+        W = V.mH
+    V, W = (torch.block_diag(*[X] * blocks) for X in (V, W))  # (P, M), (M, P)
     B = lecun_normal((d_state, d_model), fan_in=d_state).to(V.dtype)
-    return Lambda.repeat(blocks), V.mH @ B, V
+    return Lambda.repeat(blocks), W @ B, V
 
 
 def lecun_normal(shape: tuple[int, ...], fan_in: int) -> Tensor:
@@ -64,8 +77,8 @@ def lecun_normal(shape: tuple[int, ...], fan_in: int) -> Tensor:
     return nn.init.trunc_normal_(x, std=scale, a=-2 * scale, b=2 * scale)
 
 
-def initial_output(c_init: str, d_model: int, V: Tensor) -> Tensor:
-    """Output weights (H, P/2), complex128, that S5 starts from.
+def initial_output(c_init: str, d_model: int, V: Tensor, init: str = "legs") -> Tensor:
+    """Output weights (H, M), complex128, that S5 starts from.
 
     Parameters
     ----------
@@ -74,8 +87,12 @@ def initial_output(c_init: str, d_model: int, V: Tensor) -> Tensor:
         original's); ``"lecun_normal"``: 1/sqrt(P H); ``"complex_normal"``: sqrt(1/2).
     d_model
         Channels H.
-    V : Tensor (P, P/2)
+    V : Tensor (P, M)
         Eigenvectors. The first two samples are drawn in the coordinates of HiPPO and multiplied by V.
+    init
+        As `initial_system`. For ``"ptd"`` the third sample is drawn in the coordinates of HiPPO as well:
+        where the columns of V are orthonormal that makes no difference, and here independent weights
+        would not cancel what is large in B.
 
     Raises
     ------
@@ -86,7 +103,9 @@ def initial_output(c_init: str, d_model: int, V: Tensor) -> Tensor:
     """
     validate.one_of("c_init", c_init, C_INITS)
     P = V.shape[0]
-    if c_init == "complex_normal":
-        return torch.randn(d_model, P // 2, dtype=V.dtype)  # E|c|^2 = 1
+    if c_init == "complex_normal":  # E|c|^2 = 1
+        if init == "ptd":
+            return torch.randn(d_model, P, dtype=V.dtype) @ V
+        return torch.randn(d_model, P // 2, dtype=V.dtype)
     fan_in = P if c_init == "trunc_standard_normal" else P * d_model
     return torch.view_as_complex(lecun_normal((d_model, P, 2), fan_in)) @ V

@@ -13,7 +13,9 @@ from ssm_lib.plots.discretization import (
     stability,
     warping,
 )
+from ssm_lib.plots.dlr import circles, responses
 from ssm_lib.plots.dss import lengths, moved
+from ssm_lib.plots.irregular import alias, film, influence, tracking, variants
 from ssm_lib.plots.linear_systems import (
     bins,
     capacities,
@@ -26,8 +28,11 @@ from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, run_curve, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
+from ssm_lib.plots.s4d import gains, laws, spread, weakly
+from ssm_lib.plots.s5 import plans, timescales
 
 __all__ = [
+    "alias",
     "bases",
     "costs",
     "leak",
@@ -35,13 +40,18 @@ __all__ = [
     "belief",
     "bins",
     "capacities",
+    "circles",
     "conditioning",
     "decomposition",
     "digits",
     "errors",
+    "film",
     "frequency_response",
+    "gains",
     "half_plane",
+    "influence",
     "kernels",
+    "laws",
     "lengths",
     "log_curves",
     "loglog",
@@ -49,18 +59,25 @@ __all__ = [
     "nodes",
     "one_future",
     "past",
+    "plans",
     "rates",
     "reconstructions",
     "regimes",
     "resampled",
+    "responses",
     "rows",
     "run_curve",
     "signals",
     "spectrum",
+    "spread",
     "stability",
     "stretched",
     "superposition",
+    "timescales",
+    "tracking",
     "training",
+    "variants",
     "views",
     "warping",
+    "weakly",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -17,15 +17,18 @@ MIDDLE: Any = {"ha": "center", "va": "center", "fontsize": 8}
 
 
 def conditioning(
-    sizes: Tensor, conditions: Mapping[str, Tensor], lost: Mapping[str, Tensor]
+    sizes: Sequence[int],
+    conditions: Mapping[str, Sequence[float]],
+    lost: Mapping[str, Sequence[float]],
 ) -> Figure:
     """Condition numbers over the state size, and the errors that they cause.
 
     Parameters
     ----------
-    sizes : Tensor (S,), state sizes N
-    conditions : {label: Tensor (S,)}
-    lost : {label: Tensor (S,)}
+    sizes
+        S state sizes N.
+    conditions : {label: S numbers}
+    lost : {label: S numbers}
         Relative errors of kernels; the line at 1 is where no digit is left.
     """
     with plt.rc_context(STYLE):
@@ -37,7 +40,8 @@ def conditioning(
             for (label, y), marker in zip(curves.items(), "os^", strict=False):
                 ax.semilogy(array(sizes), array(y), marker=marker, ms=4, label=label)
             ax.axhline(bound, color=QUIET, lw=0.8, ls="-")
-            ax.text(float(sizes[0]), bound, words, ha="left", va="bottom", color="#333333")
+            ax.text(sizes[0], bound, words, ha="left", va="bottom", color="#333333")
+            ax.set_ylim(top=max(ax.get_ylim()[1], 1e3 * bound))  # room for the words
             ax.set(xlabel="state size N")
             ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
         axes[0].set(ylabel="condition number")
@@ -102,7 +106,7 @@ def nodes(z: Tensor, g: Tensor, eigenvalues: Tensor, reach: float) -> Figure:
                     f"{i}", (0, float(g[i].imag)), xytext=(7, 0), textcoords="offset points"
                 )
         right.set(xlabel="real part (1/s)", ylabel="imaginary part (rad/s)")
-        right.set(xlim=(-1.2, 0.8), ylim=(-reach, reach))
+        right.set(xlim=(-1.2, 0.8), ylim=(-reach, reach), xticks=(-1, -0.5, 0, 0.5))
         right.text(-0.55, reach * 0.88, r"$\lambda_n$", color=COLOURS[1], ha="right")
         right.text(-0.05, reach * 0.88, "g", color=COLOURS[0], ha="right")
     return done(figure)

@@ -10,6 +10,7 @@ from ssm_lib import validate
 from ssm_lib.tasks import (
     arena,
     digits,
+    films,
     images,
     listops,
     pathfinder,
@@ -70,6 +71,7 @@ DOWNLOADED: dict[str, Callable[..., Task]] = {  # whose data come from the netwo
 TASKS: dict[str, Callable[..., Task]] = {
     "delay": delay_task,
     "digits": digits_task,
+    "pendulum": films.PendulumTask,
     "spoken-digits": spoken_digits_task,
     "listops": listops.listops_task,
     "listops-subtrees": listops.subtrees_task,

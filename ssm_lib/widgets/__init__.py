@@ -3,6 +3,9 @@
 Imported only where a page shows a widget; the layers need neither `anywidget` nor `matplotlib`.
 """
 
+from ssm_lib.widgets.another_clock import AnotherClock
+from ssm_lib.widgets.echo import Echo
+from ssm_lib.widgets.eigenvalue_laws import EigenvalueLaws
 from ssm_lib.widgets.eigenvalue_pair import EigenvaluePair
 from ssm_lib.widgets.hippo_memory import HippoMemory
 from ssm_lib.widgets.kernel_explorer import KernelExplorer
@@ -10,9 +13,13 @@ from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
 from ssm_lib.widgets.padding import Padding
 from ssm_lib.widgets.rank_one import RankOne
+from ssm_lib.widgets.scan_tree import ScanTree
 from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
 __all__ = [
+    "AnotherClock",
+    "Echo",
+    "EigenvalueLaws",
     "EigenvaluePair",
     "HippoMemory",
     "KernelExplorer",
@@ -20,5 +27,6 @@ __all__ = [
     "OneStep",
     "Padding",
     "RankOne",
+    "ScanTree",
     "SoftmaxMode",
 ]

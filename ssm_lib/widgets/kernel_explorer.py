@@ -40,7 +40,7 @@ class KernelExplorer(Widget):
         Number of samples drawn, 2 to 1000.
     """
 
-    init = Choice("lin", s4d.INITS)
+    init = Choice("lin", s4d.LAWS)
     N = Integer(16, 2, 64, step=2)
     dt = Number(0.05, 1e-3, 1, step=0.02, log=True)
     discretization = Choice("zoh", s4d.METHODS)

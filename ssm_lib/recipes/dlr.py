@@ -1,0 +1,88 @@
+"""DLR on two of its paper's tasks: shifts that are always the same, and one that the input tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ssm_lib import train
+from ssm_lib.models import SequenceModel
+from ssm_lib.records import Recipe
+from ssm_lib.tasks import atomic
+
+PAPER = (
+    "task of Gupta et al. 2022, DLR, whose code trains 128 channels on at least 172,800 sequences; here 32 "
+    "channels, and at most 9,600 sequences. Their R^2 was not available to us"
+)
+
+
+def run(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Train one block, with the norm after it, on one task; once for each of the initial decays.
+
+    Parameters
+    ----------
+    settings
+        ``task`` (a key of `atomic.TASKS`), ``length``, ``batch``; ``channels``, ``modes`` of the layer;
+        ``decays``: Re Lambda starts at -1/2 of it; ``fit``: arguments of `train.fit_stream`.
+    seed
+        Of the parameters and of the samples.
+
+    Returns
+    -------
+    dict: parameters, and for each decay its history and test_r2, of 64 new samples.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    task, length = atomic.TASKS[settings["task"]], settings["length"]
+    test = task.sample(64, length, torch.Generator().manual_seed(seed + 1000))
+    runs = []
+    for decay in settings["decays"]:
+        torch.manual_seed(seed)
+        layer_args = {"d_state": settings["modes"], "dt_min": decay, "dt_max": decay}
+        model = SequenceModel(
+            task.d_input,
+            task.d_output,
+            d_model=settings["channels"],
+            n_layers=1,
+            layer="dlr",
+            layer_args=layer_args,
+            pooling="none",
+            prenorm=False,
+        ).to(device)
+        history = train.fit_stream(
+            model,
+            lambda generator: task.sample(settings["batch"], length, generator),
+            seed=seed,
+            **settings["fit"],
+        )
+        parameters = sum(p.numel() for p in model.parameters())
+        score = train.score(model, *test, "r2", batch_size=16)
+        runs.append({"decay": decay, "history": history, "test_r2": score})
+    return {"parameters": parameters, "decays": runs}
+
+
+def _recipe(task: str, length: int, lr: float, steps: int, *decays: float) -> Recipe:
+    return Recipe(
+        task=f"{task}, L = {length}",
+        model="dlr, one block",
+        settings={
+            "task": task,
+            "length": length,
+            "batch": 16,
+            "channels": 32,
+            "modes": length,
+            "decays": list(decays or (1e-5,)),
+            "fit": {"steps": steps, "lr": lr, "weight_decay": 0.0},
+        },
+        run=run,
+        source=PAPER,
+    )
+
+
+RECIPES = {
+    "dlr-shift-1024": _recipe("shift", 1024, 3e-3, 600),
+    "dlr-shift-4096": _recipe("shift", 4096, 1e-3, 600),
+    "dlr-context-shift-1024": _recipe("context_shift", 1024, 3e-3, 600),
+    "dlr-shift-decay": _recipe("shift", 512, 5e-3, 400, 1e-6, 1e-5, 1e-3, 1e-2, 1e-1),
+}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssm_lib import validate
+from ssm_lib.attention import Attention
 from ssm_lib.layers.base import SSMLayer
 
 NORMS = ("layer", "batch")
@@ -92,7 +93,7 @@ class Block(nn.Module):
     Parameters
     ----------
     layer
-        The state space layer; it sets the width H.
+        The state space layer, or attention in its place; it sets the width H.
     dropout
         Probability to drop a channel for the whole sequence: once, after the activation, with one
         mask for all steps.
@@ -111,7 +112,7 @@ class Block(nn.Module):
 
     def __init__(
         self,
-        layer: SSMLayer,
+        layer: SSMLayer | Attention,
         dropout: float = 0.0,
         norm: str = "layer",
         prenorm: bool = True,

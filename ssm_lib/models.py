@@ -10,10 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib import validate
+from ssm_lib.attention import Attention
 from ssm_lib.blocks import Block, keep_mask, make_norm, normalize
 from ssm_lib.encoders import RealEncoder, TokenEncoder
-from ssm_lib.layers import LAYERS
+from ssm_lib.layers import LAYERS, SSMLayer
 
+SEQUENCE_LAYERS: dict[str, type[SSMLayer] | type[Attention]] = {
+    **LAYERS,
+    "attention": Attention,
+}
 POOLING = ("mean", "last", "none")
 
 
@@ -31,7 +36,7 @@ class SequenceModel(nn.Module):
     n_layers
         Number of blocks.
     layer
-        Name of the state space layer, a key of `ssm_lib.layers.LAYERS`.
+        Name of the state space layer, a key of `ssm_lib.layers.LAYERS`, or ``"attention"``.
     layer_args
         Its other constructor arguments, e.g. ``{"d_state": 32, "bidirectional": True}``: plain data.
     dropout, norm, prenorm
@@ -71,7 +76,7 @@ class SequenceModel(nn.Module):
         validate.positive_int("d_output", d_output)
         validate.positive_int("d_model", d_model)
         validate.positive_int("n_layers", n_layers)
-        make = LAYERS[validate.one_of("layer", layer, LAYERS)]
+        make = SEQUENCE_LAYERS[validate.one_of("layer", layer, SEQUENCE_LAYERS)]
         if not isinstance(layer_args, Mapping | None):
             raise TypeError(f"layer_args must be a dict, got {type(layer_args).__name__}")
         self.pooling = validate.one_of("pooling", pooling, POOLING)

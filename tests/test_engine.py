@@ -28,7 +28,7 @@ from ssm_lib.recipes import (
     s4d_laws,
     spoken_digits,
 )  # fmt: skip
-from ssm_lib.tasks.registry import TASKS
+from ssm_lib.tasks.registry import DOWNLOADED, TASKS
 
 QUICK = ["steps=6", "batch_size=4", "eval_every=2", "save_every=2", "warmup=1"]
 SETS = [word for change in QUICK for word in ("--set", change)]
@@ -332,7 +332,7 @@ def test_every_experiment_can_be_built(monkeypatch):
         assert experiment.source
         assert Experiment.read(experiment.plain()) == experiment
         task = StandIn(experiment.model.get("pooling") == "none")
-        if experiment.task in TASKS:
+        if experiment.task in TASKS.keys() - DOWNLOADED.keys():
             session.build(experiment)
         elif not hasattr(task, "build_model"):
             make_model(experiment, task)

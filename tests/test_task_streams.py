@@ -85,7 +85,7 @@ def test_named_inputs_stay_together():
     assert torch.equal(y, inputs["u"].sum((1, 2)))
 
 
-@pytest.mark.parametrize("name", registry.TASKS)
+@pytest.mark.parametrize("name", [n for n in registry.TASKS if n not in registry.DOWNLOADED])
 def test_every_task_keeps_the_contract(name):
     """Whoever adds a task gets this test."""
     task = registry.TASKS[name]()

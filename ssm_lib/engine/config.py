@@ -16,8 +16,7 @@ from torch import nn
 
 from ssm_lib.engine.errors import InputError, unknown
 from ssm_lib.engine.objectives import OBJECTIVES
-from ssm_lib.layers import LAYERS
-from ssm_lib.models import SequenceModel
+from ssm_lib.models import SEQUENCE_LAYERS, SequenceModel
 from ssm_lib.tasks.base import Task
 from ssm_lib.tasks.registry import TASKS
 
@@ -122,9 +121,9 @@ class Experiment:
 
     def with_layer(self, layer: str) -> Experiment:
         """The same model of another layer; of the layer's own arguments, those stay that both take."""
-        if layer not in LAYERS:
-            raise unknown("model", layer, LAYERS)
-        takes = inspect.signature(LAYERS[layer]).parameters
+        if layer not in SEQUENCE_LAYERS:
+            raise unknown("model", layer, SEQUENCE_LAYERS)
+        takes = inspect.signature(SEQUENCE_LAYERS[layer]).parameters
         before = self.model.get("layer_args", {})
         kept = before if layer == self.model.get("layer", "s4d") else {}
         kept = kept or {k: v for k, v in before.items() if k in takes and k in SHARED}
@@ -177,7 +176,7 @@ def make_task(experiment: Experiment) -> Task:
     _known(make, experiment.task_args, f"key of the task {experiment.task}", "task.")
     try:
         task = make(**experiment.task_args)
-    except (ValueError, TypeError, ImportError, FileNotFoundError) as error:
+    except (ValueError, TypeError, ImportError, OSError) as error:
         raise InputError(str(error)) from error
     if task.objective not in OBJECTIVES:
         raise unknown("objective", task.objective, OBJECTIVES)
@@ -197,11 +196,15 @@ def make_model(experiment: Experiment, task: Task) -> nn.Module:
             return build(**experiment.model)
         _known(SequenceModel, experiment.model, "key of the model", "model.", GIVEN)
         layer = experiment.model.get("layer", "s4d")
-        if layer not in LAYERS:
-            raise unknown("model", layer, LAYERS)
+        if layer not in SEQUENCE_LAYERS:
+            raise unknown("model", layer, SEQUENCE_LAYERS)
         arguments = experiment.model.get("layer_args", {})
         _known(
-            LAYERS[layer], arguments, f"key of the layer {layer}", "layer.", ("d_model",)
+            SEQUENCE_LAYERS[layer],
+            arguments,
+            f"key of the layer {layer}",
+            "layer.",
+            ("d_model",),
         )
         model = SequenceModel(
             d_input=task.d_input,

@@ -7,7 +7,17 @@ from collections.abc import Callable
 import torch
 
 from ssm_lib import validate
-from ssm_lib.tasks import digits, films, spoken_digits
+from ssm_lib.tasks import (
+    arena,
+    digits,
+    films,
+    images,
+    listops,
+    pathfinder,
+    speech_commands,
+    spoken_digits,
+    texts,
+)
 from ssm_lib.tasks.base import (
     Batch,
     FiniteTask,
@@ -48,9 +58,24 @@ def delay_task(length: int = 32, lag: int = 4) -> StreamTask:
     return StreamTask(sample, length, d_output=1, d_input=1, block=4)
 
 
+DOWNLOADED: dict[str, Callable[..., Task]] = {  # whose data come from the network
+    "imdb": texts.imdb_task,
+    "listops-arena": arena.arena_listops_task,
+    "psmnist": images.psmnist_task,
+    "retrieval": arena.retrieval_task,
+    "scifar": images.scifar_task,
+    "scifar-gray": images.scifar_gray_task,
+    "smnist": images.smnist_task,
+    "speech-commands": speech_commands.speech_commands_task,
+}
 TASKS: dict[str, Callable[..., Task]] = {
     "delay": delay_task,
     "digits": digits_task,
     "pendulum": films.PendulumTask,
     "spoken-digits": spoken_digits_task,
+    "listops": listops.listops_task,
+    "listops-subtrees": listops.subtrees_task,
+    "pathfinder": pathfinder.pathfinder_task,
+    "pathfinder-segmentation": pathfinder.segmentation_task,
+    **DOWNLOADED,
 }

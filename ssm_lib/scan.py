@@ -181,8 +181,8 @@ def _run(a: Tensor, x: Tensor, reverse: bool) -> None:
         steps[0][:, future].addcmul_(factor, end[:, past].to(x.dtype))
         for before, now, factor in zip(steps, steps[1:], factors[1:]):
             now.addcmul_(factor.to(x.dtype), before)
-    for l, k in zip(order[max(whole, 1) :], order[max(whole - 1, 0) :]):  # k comes before l
-        x[:, l].addcmul_(_at(a, l).to(x.dtype), x[:, k])
+    for l, k in zip(order[max(whole, 1) :], order[max(whole - 1, 0) :]):
+        x[:, l].addcmul_(_at(a, l).to(x.dtype), x[:, k])  # k comes before l
 
 
 def _steps(x: Tensor, reverse: bool) -> tuple[Tensor, ...]:

@@ -146,7 +146,7 @@ PLANS: dict[str, Callable[[int], Plan]] = {
     "loop": loop,
     "Hillis-Steele": hillis_steele,
     "Blelloch": blelloch,
-    "two levels": lambda length: two_level(length, max(1, round(length**0.5))),
+    "blocks": lambda length: two_level(length, max(1, round(length**0.5))),
 }
 
 

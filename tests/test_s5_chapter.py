@@ -173,7 +173,7 @@ def test_wrong_settings_say_what_was_expected(setting, message):
 
 @pytest.mark.browser
 def test_the_widget_says_what_it_shows_and_follows_every_control():
-    with on_page(ScanTree("Blelloch", 3), ScanTree("two levels", 7, start=4), ScanTree("loop")) as page:
+    with on_page(ScanTree("Blelloch", 3), ScanTree("blocks", 7, start=4), ScanTree("loop")) as page:
         tree, blocks, loop = page.locator(".ssm-scan-tree").all()
         assert "Level 3 of 5: 7 of 11 combined" in tree.locator(".sw-readout").text_content()
         assert "steps 0, 1, 3, 7" in tree.locator(".sw-readout").text_content()

@@ -36,7 +36,7 @@ def test_levels_and_work_are_those_of_the_formulas(m):
     assert sizes["Blelloch"] == (2 * m - 1, 2 * L - 2 - m)
     if m % 2 == 0:
         root = math.isqrt(L)
-        assert sizes["two levels"] == (2 * (root - 1) + 1, 2 * L - 2 * root)
+        assert sizes["blocks"] == (2 * (root - 1) + 1, 2 * L - 2 * root)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 16, 40])

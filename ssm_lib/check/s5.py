@@ -19,7 +19,7 @@ def combinations(answer: Any) -> bool:
         answer,
         scan_trees.work(scan_trees.hillis_steele(1024)),
         {
-            10240: "on level d the first 2^d elements have no partner and rest",
+            10240: "after d levels the first 2^d elements have no partner left, and rest",
             10: "that is the number of levels",
             1023: "that is the loop",
             2036: "that is Blelloch's tree",

@@ -22,7 +22,7 @@ export const PLANS = {
     for (; reach > 1;) { reach /= 2; plan.push(steps(3 * reach - 1, n, 2 * reach).map((k) => [k, k - reach])); }
     return kept(plan);
   },
-  "two levels"(n) {
+  "blocks"(n) {
     const size = Math.max(1, Math.round(Math.sqrt(n))), starts = steps(0, n, size), later = starts.slice(1);
     const inside = steps(1, size).map((j) => starts.filter((s) => s + j < n).map((s) => [s + j, s + j - 1]));
     const ends = later.filter((s) => s + size <= n).map((s) => [[s + size - 1, s - 1]]);
@@ -73,14 +73,14 @@ function drawPlan(view, {levels, now, firsts}) {
 }
 
 function drawElements(view, {list, start}) {
-  const plot = view.axes(150, X, {low: -0.6, high: 2.6, lanes: true, title: "each element: x → a x + b"});
+  const plot = view.axes(150, X, {low: 0.4, high: 3.6, lanes: true, title: "each element: x → a x + b"});
   list.forEach(({first, a, b}, k) => {
-    if (first === 0) plot.region(k - 0.46, k + 0.46, -0.6, 2.6);
-    [[a, 1], [b / LONGEST, 0]].forEach(([part, row]) => plot.region(k - 0.4, k - 0.4 + 0.8 * part, row - 0.5, row - 0.42, `sw-bar sw-m${row}`));
+    if (first === 0) plot.region(k - 0.46, k + 0.46, 0.4, 3.6);
+    [[a, 1], [b / LONGEST, 0]].forEach(([part, row]) => plot.region(k - 0.4, k - 0.4 + 0.8 * part, row + 0.5, row + 0.58, `sw-bar sw-m${row}`));
     [first === k ? `${k}` : `${first}–${k}`, a > 0 && a < 0.01 ? "<.01" : fmt(a, 2), fmt(b, 3)].forEach((text, row) =>
-      plot.note(k, 2 - row, text, {dy: 4, anchor: "middle"}));
+      plot.note(k, 3 - row, text, {dy: 4, anchor: "middle"}));
   });
-  ["steps", "a", "b"].forEach((text, row) => plot.note(-0.5, 2 - row, text, {dx: -12, dy: 4, anchor: "end"}));
+  ["steps", "a", "b"].forEach((text, row) => plot.note(-0.5, 3 - row, text, {dx: -12, dy: 4, anchor: "end"}));
   return list.map(({first, a, b}, k) => `Steps ${first} to ${k}: a = ${fmt(a, 2)}, b = ${fmt(b, 3)}.`).join(" ");
 }
 

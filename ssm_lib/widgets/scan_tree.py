@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LENGTH = 8
-PLANS = ("loop", "Hillis-Steele", "Blelloch", "two levels")
+PLANS = ("loop", "Hillis-Steele", "Blelloch", "blocks")
 
 
 class ScanTree(Widget):
@@ -27,7 +27,7 @@ class ScanTree(Widget):
     Parameters
     ----------
     plan
-        ``"loop"``, ``"Hillis-Steele"``, ``"Blelloch"`` or ``"two levels"`` (blocks of three steps).
+        ``"loop"``, ``"Hillis-Steele"``, ``"Blelloch"`` or ``"blocks"`` (of three steps).
     level
         Levels done, 0 to 7; beyond a plan's last level nothing changes.
     a

@@ -40,9 +40,9 @@ def too_loud(answer: Any) -> bool:
         answer,
         LOUD,
         {
-            105.42: "G_D is half of G_N: halve it",
+            105.42: "H_D is half of H_N: halve it",
             104.42: "that is |p|; the loop divides by 1 + p, and B is halved",
-            51.71: "that is |G_A − G_D| / |G_A|; the question is |G_D| / |G_A|",
+            51.71: "that is |H_A − H_D| / |H_A|; the question is |H_D| / |H_A|",
             1 / LOUD: "the other way round: how much louder is S4D?",
         },
     )
@@ -126,7 +126,7 @@ def share_quality(t: float, N: int = 64) -> tuple[float, float]:
     Returns
     -------
     condition, error : float
-        Of the eigenvectors; the largest |G_t - G_A| / |G_A| over 400 frequencies and the eigenvalues'.
+        Of the eigenvectors; the largest |H - H_A| / |H_A| over 400 frequencies and the eigenvalues'.
     """
     A, B = hippo.transition("legs", N)
     near = A + t / 2 * torch.outer(B, B)

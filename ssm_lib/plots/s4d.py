@@ -58,7 +58,7 @@ def weakly(t: Tensor, panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
     ----------
     t : Tensor (L,), seconds
     panels : {title: {label: Tensor (L,)}}
-        The first curve of each panel is drawn as a grey band, the others over it.
+        The first curve of each panel is a grey band that lets the others show through.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
@@ -72,7 +72,8 @@ def weakly(t: Tensor, panels: Mapping[str, Mapping[str, Tensor]]) -> Figure:
         for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
             for i, (label, y) in enumerate(curves.items()):
                 if i == 0:
-                    ax.plot(array(t), array(y), color="#aaaaaa", lw=4, ls="-", label=label)
+                    band: Any = {"color": "#999999", "lw": 4, "ls": "-", "alpha": 0.6}
+                    ax.plot(array(t), array(y), zorder=3, label=label, **band)
                 else:
                     look: Any = {"color": COLOURS[i - 1], "ls": DASHES[i - 1], "lw": 1.0}
                     ax.plot(array(t), array(y), label=label, **look)

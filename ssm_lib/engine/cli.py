@@ -170,7 +170,7 @@ def _run(
     session = _session()
     try:
         result = session.train(path, experiment, machine, recipe, again, quiet)
-    except session.Stopped as stopped:
+    except session.loop.Stopped as stopped:
         session.say(f"{stopped}; go on with: python -m ssm_lib resume {path}")
         return INTERRUPTED
     except FloatingPointError as error:

@@ -23,8 +23,8 @@ class RunFolder:
         Called with a line on what went wrong and was survived.
     """
 
-    def __init__(self, path: Path, report: Callable[[str], None] = print) -> None:
-        self.path, self.report = path, report
+    def __init__(self, path: Path, report: Callable[[str], None] | None = None) -> None:
+        self.path, self.report = path, report or print
         self.config_file = path / "config.json"
         self.log_file = path / "log.jsonl"
         self.checkpoints = path / "checkpoints"

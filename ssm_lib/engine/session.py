@@ -23,11 +23,8 @@ from ssm_lib.engine.config import Experiment, checked, make_model, make_task, pa
 from ssm_lib.engine.errors import InputError
 from ssm_lib.engine.fabric import Machine, make_fabric
 from ssm_lib.engine.folder import RunFolder
-from ssm_lib.engine.loop import Stopped
 from ssm_lib.models import SequenceModel
 from ssm_lib.tasks.base import Task
-
-__all__ = ["RunFolder", "Stopped", "evaluate", "export", "load_exported", "train"]
 
 
 def say(line: str) -> None:
@@ -64,7 +61,7 @@ def train(
     ------
     InputError
         If the request cannot be met; then nothing was written.
-    FloatingPointError, OSError, Stopped
+    FloatingPointError, OSError, loop.Stopped
         As `ssm_lib.engine.loop.Trainer.run`.
     """
     task, model = build(experiment)
@@ -119,14 +116,16 @@ def settings(path: Path) -> tuple[Experiment, Machine, str]:
         ) from error
 
 
-def trained(path: Path, change: Callable[[Experiment], Experiment]) -> tuple[Any, ...]:
+def trained(
+    path: Path, change: Callable[[Experiment], Experiment] | None = None
+) -> tuple[Any, ...]:
     """The last good model of a run: (experiment, task, model, step); `change` may give it another task."""
     experiment, _, _ = settings(path)
     found = _latest(RunFolder(path, say))
     if found is None:
         raise InputError(f"{path} holds no checkpoint yet")
     snapshot.check_same(found, experiment)
-    experiment = change(experiment)
+    experiment = experiment if change is None else change(experiment)
     task, model = build(experiment)
     try:
         state.load_weights(model, state.part(found.tensors, state.MODEL))
@@ -138,7 +137,7 @@ def trained(path: Path, change: Callable[[Experiment], Experiment]) -> tuple[Any
 def evaluate(
     path: Path,
     machine: Machine,
-    change: Callable[[Experiment], Experiment] = lambda experiment: experiment,
+    change: Callable[[Experiment], Experiment] | None = None,
 ) -> dict[str, Any]:
     """The score of a run's last good checkpoint, on its own task or a changed one."""
     experiment, task, model, step = trained(path, change)
@@ -166,7 +165,7 @@ def export(path: Path, file: Path) -> None:
         raise InputError(f"{file} is there already; choose another name")
     if not file.parent.is_dir():
         raise InputError(f"there is no folder {file.parent}")
-    experiment, _, model, step = trained(path, lambda experiment: experiment)
+    experiment, _, model, step = trained(path)
     about = {"experiment": json.dumps(experiment.plain()), "step": str(step)}
     if isinstance(model, SequenceModel):
         about["config"] = json.dumps(model.config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import torch
@@ -60,11 +59,15 @@ def delay_task(length: int = 32, lag: int = 4) -> StreamTask:
     return StreamTask(sample, length, d_output=1, d_input=1, block=4)
 
 
-def atomic_task(name: str, length: int = 512) -> StreamTask:
+def atomic_task(name: str) -> Callable[..., StreamTask]:
     """One of the eleven atomic tasks of DLR: `ssm_lib.tasks.atomic`; its length is that of the base sequence."""
     task = atomic.TASKS[name]
-    length_between(name, length, task.shortest)
-    return StreamTask(task.sample, length, d_output=task.d_output, d_input=task.d_input)
+
+    def make(length: int = 512) -> StreamTask:
+        length_between(name, length, task.shortest)
+        return StreamTask(task.sample, length, d_output=task.d_output, d_input=task.d_input)
+
+    return make
 
 
 DOWNLOADED: dict[str, Callable[..., Task]] = {  # whose data come from the network
@@ -86,6 +89,6 @@ TASKS: dict[str, Callable[..., Task]] = {
     "listops-subtrees": listops.subtrees_task,
     "pathfinder": pathfinder.pathfinder_task,
     "pathfinder-segmentation": pathfinder.segmentation_task,
-    **{name: functools.partial(atomic_task, name) for name in atomic.TASKS},
+    **{name: atomic_task(name) for name in atomic.TASKS},
     **DOWNLOADED,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ssm_lib.engine.config import Experiment
-from ssm_lib.recipes import dlr, papers, pendulum, s4d_laws, small, spoken_digits
+from ssm_lib.recipes import atomic, dlr, papers, pendulum, s4d_laws, small, spoken_digits
 from ssm_lib.records import Recipe
 
 
@@ -60,7 +60,11 @@ def as_recipe(experiment: Experiment) -> Recipe:
     )
 
 
-EXPERIMENTS: dict[str, Experiment] = {**small.EXPERIMENTS, **papers.EXPERIMENTS}
+EXPERIMENTS: dict[str, Experiment] = {
+    **small.EXPERIMENTS,
+    **atomic.EXPERIMENTS,
+    **papers.EXPERIMENTS,
+}
 RECIPES: dict[str, Recipe] = {
     **dlr.RECIPES,
     **pendulum.RECIPES,

@@ -122,6 +122,10 @@ def test_no_script_of_thebe(path):
     assert "thebe_js_url" not in text
 
 
+def test_no_page_says_where_it_was_built(path):
+    assert ROOT.as_posix() not in path.read_text(encoding="utf8")
+
+
 def public_names() -> list[str]:
     """Functions, classes and methods of the library that a reader may call, from its source."""
     names = []

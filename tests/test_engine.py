@@ -24,10 +24,11 @@ from ssm_lib.recipes import (
     as_recipe,
     dlr,
     pendulum,
-    run,
     s4d_laws,
     spoken_digits,
+    structured,
 )  # fmt: skip
+from ssm_lib.recipes.experiments import run
 from ssm_lib.tasks.registry import DOWNLOADED, TASKS
 
 QUICK = ["steps=6", "batch_size=4", "eval_every=2", "save_every=2", "warmup=1"]
@@ -374,7 +375,8 @@ def test_records_are_made_of_experiments(tmp_path):
 
 
 def test_no_two_recipes_have_one_name():
-    parts = dlr.RECIPES, pendulum.RECIPES, s4d_laws.RECIPES, spoken_digits.RECIPES, EXPERIMENTS
+    others = dlr, pendulum, s4d_laws, spoken_digits, structured
+    parts = EXPERIMENTS, *(module.RECIPES for module in others)
     assert len(RECIPES) == sum(map(len, parts))
     assert {name for name, recipe in RECIPES.items() if recipe.run is run} == set(EXPERIMENTS)
 

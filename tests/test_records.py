@@ -3,11 +3,15 @@
 import json
 
 import pytest
+import torch
 
 from ssm_lib import records
 from ssm_lib.__main__ import main
 from ssm_lib.recipes import RECIPES
+from ssm_lib.recipes.structured import by_height
 from ssm_lib.records import Recipe
+from ssm_lib.tasks import listops
+from ssm_lib.tasks.registry import TASKS
 
 
 def test_a_record_holds_every_seed(tmp_path):
@@ -70,3 +74,39 @@ def test_committed_records_are_of_recipes_as_they_are():
         assert record["settings"] == json.loads(json.dumps(dict(RECIPES[path.stem].settings)))
         assert [run["seed"] for run in record["runs"]] == list(RECIPES[path.stem].seeds)
         assert record["commit"]
+
+
+# ---- tasks with a target at every step --------------------------------------------------------------------
+
+
+def test_brackets_are_counted_by_the_height_of_what_they_close():
+    words = "[MAX 1 [MIN 2 3 ] [SM 4 5 ] ]"
+    u = listops.tokenize(words)[None]
+    y = torch.full(u.shape, -100)
+    closing = listops.heights(u) > 0
+    y[closing] = torch.tensor([2, 9, 9])
+    found = torch.where(closing, y, 7)
+    found[0, -1] = 8  # the whole expression is missed
+    assert by_height({"u": u}, y, found) == [[1, 2, 2], [2, 1, 0]]
+
+
+@pytest.mark.parametrize("name", ["listops-subtrees-256-dlr", "pathfinder-segmentation-32-attention"])
+def test_what_a_model_gets_right_is_recorded(name, monkeypatch):
+    recipe = RECIPES[name]
+    task = TASKS[recipe.task](**recipe.settings["task_args"])
+    task.test_size = 8
+    monkeypatch.setitem(TASKS, recipe.task, lambda length: task)
+    model = {"d_model": 4, "n_layers": 1, "layer": "s4d", "pooling": "none"}
+    few = {"steps": 1, "batch_size": 2, "warmup": 0, "model": model}
+    found = recipe.run({**recipe.settings, **few}, 0)
+    if "by_height" in found:
+        total, right = (sum(row[k] for row in found["by_height"]) for k in (1, 2))
+        assert found["test_accuracy"] == pytest.approx(right / total)
+        assert [row[0] for row in found["by_height"]] == list(range(1, len(found["by_height"]) + 1))
+    else:
+        counts = torch.tensor(found["confusion"])
+        assert counts.sum() == 8 * 1024
+        assert len(found["pictures"]) == 4
+        assert {len(row) for picture in found["pictures"] for row in (picture, *picture)} == {32}
+        f1 = 2 * counts.diagonal() / (counts.sum(0) + counts.sum(1)).clamp(min=1)
+        assert found["test_f1"] == pytest.approx(f1.mean().item())

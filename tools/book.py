@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import equations, execute, field_map, fingerprint
+from tools import equations, execute, field_map, fingerprint, things
 from tools.steps import fail, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,6 +93,8 @@ def build(root: Path) -> int:
                 say(f"book:    book/equations.md lists {count} equations")
                 say(f"book:    {field_map.PAGE} shows {field_map.write_page(root)} systems")
             problems = execute.execute_all(root)
+            if not problems and (root / "ssm_lib").is_dir():
+                say(f"book:    {things.PAGE} lists {things.write_page(root)} widgets and exercises")
             if not problems:
                 say("book:    building the HTML, every warning an error")
                 problems = [problem for problem in [sphinx(root, root / "_build" / "work")] if problem]

@@ -125,8 +125,9 @@ def problems(chapters: list[Chapter], classes: list[str]) -> list[str]:
     ]
 
 
-def link(chapter: Chapter, text: str = "") -> str:
-    return f"[{text or chapter.title}](../{chapter.page}.ipynb)"
+def link(chapter: Chapter) -> str:
+    """`01 [Linear state spaces](…)`: the title up to its question, so that it fits into a table on a phone."""
+    return f"{chapter.number} [{chapter.title.split(':')[0]}](../{chapter.page}.ipynb)"
 
 
 def page_text(chapters: list[Chapter]) -> str:
@@ -149,14 +150,12 @@ def page_text(chapters: list[Chapter]) -> str:
     ]
     for c in chapters:
         seconds = "–" if c.seconds is None else f"{c.seconds:.0f}"
-        lines.append(f"| {c.number} {link(c)} | {c.minutes} | {seconds} | {len(c.exercises)} |")
+        lines.append(f"| {link(c)} | {c.minutes} | {seconds} | {len(c.exercises)} |")
     lines += ["", f"In all {sum(c.minutes for c in chapters) / 60:.0f} hours of reading.", ""]
     lines += ["## Widgets", "", "What each of them answers, in the words of its chapter.", ""]
     for c in chapters:
         for name, (section, asked) in c.widgets.items():
-            lines.append(
-                f"- **{{py:class}}`{name} <ssm_lib.widgets.{name}>`** · {c.number} {link(c)}, “{section}”"
-            )
+            lines.append(f"- **{{py:class}}`{name} <ssm_lib.widgets.{name}>`** · {link(c)}, “{section}”")
             lines += [f"  - {question}" for question in asked]
     lines += ["", "## Exercises", "", "Each has an automatic check and a hidden solution.", ""]
     for c in chapters:

@@ -77,13 +77,20 @@ def test_drawings_name_and_link_every_system():
 
 
 def test_there_is_a_line_for_every_descent():
-    edges = sum(len(system.parents) for system in field_map.SYSTEMS)
-    for size in field_map.SIZES:
+    expected = {(parent, system.name) for system in field_map.SYSTEMS for parent in system.parents}
+    for size, svg in zip(field_map.SIZES, drawings(field_map.page_text()), strict=True):
         grid = field_map.layers(field_map.SYSTEMS, size)
-        spots = [spot for row in grid for spot in row]
-        assert sum(len(spot.above) for spot in spots if spot.system) == edges
-        for r, row in enumerate(grid[:-1]):
-            assert all(other in grid[r + 1] for spot in row for other in spot.below)
+        found, pieces = set(), 0
+        for r, row in enumerate(grid):
+            for spot in row:
+                pieces += len(spot.below)
+                assert all(other in grid[r + 1] for other in spot.below)
+                for other in spot.below if spot.system else []:
+                    while other.system is None:
+                        [other] = other.below
+                    found.add((spot.system.name, other.system.name))
+        assert found == expected
+        assert svg.find("path").get("d").count("M") == pieces
 
 
 def test_the_map_in_words_has_every_descent():

@@ -1,4 +1,4 @@
-"""`make book`: equations page, chapters executed, HTML built with every warning an error, address printed.
+"""`make book`: pages generated, chapters executed, HTML built with every warning an error, address printed.
 
 The build happens in `_build/work`; `_build/html` is replaced only by a build that succeeded.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import equations, execute, fingerprint
+from tools import equations, execute, field_map, fingerprint, things
 from tools.steps import fail, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,7 +91,10 @@ def build(root: Path) -> int:
             if (root / "ssm_lib").is_dir():
                 count = equations.write_page(root)
                 say(f"book:    book/equations.md lists {count} equations")
+                say(f"book:    {field_map.PAGE} shows {field_map.write_page(root)} systems")
             problems = execute.execute_all(root)
+            if not problems and (root / "ssm_lib").is_dir():
+                say(f"book:    {things.PAGE} lists {things.write_page(root)} widgets and exercises")
             if not problems:
                 say("book:    building the HTML, every warning an error")
                 problems = [problem for problem in [sphinx(root, root / "_build" / "work")] if problem]

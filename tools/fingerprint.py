@@ -5,6 +5,8 @@ import platform
 from pathlib import Path
 
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
+# Made by `make book` itself.
+GENERATED = {"book/equations.md", "book/field_map.html", "book/index_of_things.md"}
 LIBRARY = ("ssm_lib", "requirements.txt")
 BOOK = (*LIBRARY, "book", "notebooks", "tools", "_config.yml", "_toc.yml")
 
@@ -16,7 +18,7 @@ def files(root: Path, names: tuple[str, ...]) -> list[Path]:
         path = root / name
         inside = [path] if path.is_file() else path.rglob("*")
         found += [p for p in inside if p.is_file() and not LEFT_OUT & set(p.relative_to(root).parts)]
-    return sorted(p for p in found if p.relative_to(root).as_posix() != "book/equations.md")
+    return sorted(p for p in found if p.relative_to(root).as_posix() not in GENERATED)
 
 
 def fingerprint(root: Path, names: tuple[str, ...]) -> str:

@@ -32,4 +32,4 @@ vendor: setup ## fetch the vendored scripts again (needs npm)
 	@$(PY) -m tools.vendor
 
 clean: ## remove what was built (.venv stays)
-	rm -rf _build book/equations.md book/field_map.html book/index_of_things.md .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf _build book/equations.md book/field_map.html book/index_of_things.md book/results.md .pytest_cache .mypy_cache .ruff_cache .coverage

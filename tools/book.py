@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import equations, execute, field_map, fingerprint, things
+from tools import equations, execute, field_map, fingerprint, results, things
 from tools.steps import fail, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,6 +92,7 @@ def build(root: Path) -> int:
                 count = equations.write_page(root)
                 say(f"book:    book/equations.md lists {count} equations")
                 say(f"book:    {field_map.PAGE} shows {field_map.write_page(root)} systems")
+                say(f"book:    {results.PAGE} shows {results.write_page(root)} records")
             problems = execute.execute_all(root)
             if not problems and (root / "ssm_lib").is_dir():
                 say(f"book:    {things.PAGE} lists {things.write_page(root)} widgets and exercises")

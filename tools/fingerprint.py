@@ -6,7 +6,7 @@ from pathlib import Path
 
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
 # Made by `make book` itself.
-GENERATED = {"book/equations.md", "book/field_map.html", "book/index_of_things.md"}
+GENERATED = {"book/equations.md", "book/field_map.html", "book/index_of_things.md", "book/results.md"}
 LIBRARY = ("ssm_lib", "requirements.txt")
 BOOK = (*LIBRARY, "book", "notebooks", "tools", "_config.yml", "_toc.yml")
 

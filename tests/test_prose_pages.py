@@ -196,7 +196,7 @@ def test_what_the_index_lacks_is_named(notebook):
 
 
 def test_a_page_without_times_has_none(notebook):
-    assert "| 03 [Name](../notebooks/03_name.ipynb) | 0 | – | 1 |" in things.page_text([notebook])
+    assert "| 03 [Name](../notebooks/03_name.ipynb) | 0 | – |" in things.page_text([notebook])
 
 
 def test_running_time_is_that_of_the_cells_as_they_are(root, tmp_path):

@@ -145,12 +145,12 @@ def page_text(chapters: list[Chapter]) -> str:
         f"*Reading*: {WORDS} words and {LINES} lines of code a minute, without the exercises. *Running*: what the",
         "chapter took when this page was built, on that machine, with other chapters running beside it.",
         "",
-        "| chapter | reading (min) | running (s) | exercises |",
-        "|---|---|---|---|",
+        "| chapter | reading (min) | running (s) |",
+        "|---|---|---|",
     ]
     for c in chapters:
         seconds = "–" if c.seconds is None else f"{c.seconds:.0f}"
-        lines.append(f"| {link(c)} | {c.minutes} | {seconds} | {len(c.exercises)} |")
+        lines.append(f"| {link(c)} | {c.minutes} | {seconds} |")
     lines += ["", f"In all {sum(c.minutes for c in chapters) / 60:.0f} hours of reading.", ""]
     lines += ["## Widgets", "", "What each of them answers, in the words of its chapter.", ""]
     for c in chapters:

@@ -86,11 +86,11 @@ def circular_convolution(u: Tensor, k: Tensor) -> Tensor:
 
 
 def diagonal_kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Tensor:
-    """The two-line kernel of S4D: 2 Re of weights times a Vandermonde matrix, with its H*N*L powers.
+    """The two-line kernel of S4D: 2 Re of weights times a Vandermonde matrix, with its H*N/2*L powers.
 
     Parameters
     ----------
-    A_bar, B_bar, C : Tensor (H, N), one of each conjugate pair
+    A_bar, B_bar, C : Tensor (H, N/2), one of each conjugate pair
     length
         Number of samples L.
 
@@ -100,7 +100,7 @@ def diagonal_kernel(A_bar: Tensor, B_bar: Tensor, C: Tensor, length: int) -> Ten
 
     Equation: eq-s4d-kernel (Gu et al. 2022, S4D)
     """
-    V = A_bar[..., None] ** torch.arange(length, device=A_bar.device)  # (H, N, L)
+    V = A_bar[..., None] ** torch.arange(length, device=A_bar.device)  # (H, N/2, L)
     return 2 * torch.einsum("hn,hnl->hl", C * B_bar, V).real
 
 

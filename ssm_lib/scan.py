@@ -47,7 +47,8 @@ def linear(a: Tensor, b: Tensor, x0: Tensor | None = None, reverse: bool = False
     ValueError
         If the shapes do not match those named here.
 
-    Equation: eq-recurrence, eq-scan-gradient, eq-elapsed (Smith et al. 2023, S5)
+    Equation: eq-recurrence (Smith et al. 2023, S5)
+    Equation: eq-scan-gradient, eq-elapsed
     """
     if b.ndim != 3:
         raise ValueError(f"b must have shape (B, L, N), got {tuple(b.shape)}")

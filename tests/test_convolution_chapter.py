@@ -5,7 +5,7 @@ import torch
 import widget_tools
 from matplotlib import pyplot as plt
 
-from ssm_lib import oracles, plots
+from ssm_lib import conv, oracles, plots
 from ssm_lib.check import convolution
 from ssm_lib.widgets import Padding
 
@@ -43,6 +43,21 @@ def test_a_circle_is_a_product_of_transforms():
         u, k = torch.randn(2, n, dtype=torch.float64)
         expected = torch.fft.ifft(torch.fft.fft(u) * torch.fft.fft(k)).real
         torch.testing.assert_close(oracles.circular_convolution(u, k), expected)
+
+
+def test_on_the_twisted_circle_the_second_kernel_needs_a_minus():
+    """What crosses the end of the period comes back with its sign changed."""
+    u, past, future = torch.randn(3, 9, dtype=torch.float64)
+    zero = torch.zeros(9, dtype=torch.float64)
+    l = torch.arange(18)
+    turned = torch.where(l[:, None] >= l, 1.0, -1.0)  # (l, j): -1 where l - j crosses the end
+
+    def twisted(taps):
+        return (turned * taps * torch.cat([u, zero])[(l[:, None] - l) % 18]).sum(1)[:9]
+
+    both = conv.bidirectional(u, past, future)
+    torch.testing.assert_close(twisted(torch.cat([past, -future.flip(0)])), both)
+    assert (twisted(torch.cat([past, future.flip(0)])) - both).abs().max() > 0.1
 
 
 def test_figures_hold_the_data():

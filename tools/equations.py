@@ -166,12 +166,12 @@ def page_text(book: Book) -> str:
     lines = [
         "# Equations and their code",
         "",
-        "Every labelled equation of the book, its number in the paper it comes from, and the function that computes",
-        "it. This page is generated from the chapters and the docstrings.",
+        "Every equation of the book that a function computes, where it comes from (with the section or theorem where",
+        "the paper's text was at hand), and the function. This page is generated from the chapters and the docstrings.",
         "",
     ]
     if not book.equations:
-        return "\n".join([*lines, "No chapter has a labelled equation yet.", ""])
+        return "\n".join([*lines, "No chapter has such an equation yet.", ""])
     lines += ["| Equation | Section | Source | Code |", "|---|---|---|---|"]
     for e in book.equations:
         functions = book.docstrings.get(e.label, {})

@@ -54,7 +54,7 @@ def krylov_columns(answer: Any) -> bool:
 
 
 def gate(answer: Any) -> bool:
-    """The z at which a gate forgets half in ten steps: (1 - sigmoid(z))^10 = 1/2."""
+    """The v at which a gate forgets half in ten steps: (1 - sigmoid(v))^10 = 1/2."""
     step = 2**0.1 - 1
     return check.value(
         answer,
@@ -63,9 +63,9 @@ def gate(answer: Any) -> bool:
             math.log(
                 math.log(2) / 10
             ): "backward Euler keeps 1/(1 + dt) per step, not e^-dt",
-            step: "that is the step; z is its logarithm",
-            1 - 2**-0.1: "that is sigmoid(z); what is z?",
-            math.log(1 - 2**-0.1): "that is log sigmoid(z); the step is dt = e^z",
+            step: "that is the step; v is its logarithm",
+            1 - 2**-0.1: "that is sigmoid(v); what is v?",
+            math.log(1 - 2**-0.1): "that is log sigmoid(v); the step is dt = e^v",
             -math.log(step): "that gate is almost open; the sign is wrong",
         },
         tolerance=5e-3,

@@ -53,7 +53,8 @@ def transition(measure: str, N: int) -> tuple[Tensor, Tensor]:
 
     Equation: eq-legs (Gu et al. 2022, S4, Section 2.2), eq-legs-ode (Gu et al. 2020, HiPPO),
         eq-warped-legendre (Gu et al. 2023, HTTYH)
-    Equation: eq-legt-boundary, eq-legt, eq-lagt (Gu et al. 2020, HiPPO)
+    Equation: eq-legt-boundary, eq-legt (Gu et al. 2020, HiPPO)
+    Equation: eq-lagt (the code of Gu et al. 2022, S4; HiPPO's own has the diagonal -1)
     Equation: eq-fourier (Gu et al. 2023, HTTYH)
     """
     validate.one_of("measure", measure, MEASURES)

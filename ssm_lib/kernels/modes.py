@@ -20,8 +20,8 @@ def diagonal(
 
     Parameters
     ----------
-    A : Tensor (H, N), complex (one eigenvalue of each conjugate pair) or real.
-    B, C : Tensor (H, N)
+    A : Tensor (H, M), complex, one eigenvalue of each conjugate pair (M = N/2), or real (M = N).
+    B, C : Tensor (H, M)
     dt : Tensor (H,)
         Step in seconds.
     length

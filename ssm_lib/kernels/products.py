@@ -30,7 +30,8 @@ def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
 
     Parameters
     ----------
-    log_a : Tensor (..., N), real or complex. Logarithms of the multipliers (dt lambda for zoh), radians.
+    log_a : Tensor (..., N), real or complex. Logarithms of the multipliers of N modes (dt lambda for
+        zoh), radians. Of a real state of size d_state, N = d_state / 2 conjugate pairs are enough.
     w : Tensor (..., N), real or complex; its leading dimensions broadcast with those of log_a.
     length
         Number of samples L, at least 1.
@@ -44,7 +45,7 @@ def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     TypeError, ValueError
         If length is not a positive int, or the last dimensions differ.
 
-    Equation: eq-vandermonde (Gu et al. 2022, S4D)
+    Equation: eq-vandermonde (the sum of Gu et al. 2022, S4D; the split is this library's)
     """
     validate.positive_int("length", length)
     log_a, w, shape = _by_system(log_a, _matching(log_a, w))  # (H, N), (H, M, N)

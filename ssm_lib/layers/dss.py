@@ -44,7 +44,7 @@ def initial_eigenvalues(init: str, N: int) -> Tensor:
     ValueError, TypeError
         If init is unknown or N is not a positive int.
 
-    Equation: eq-dss-inits (Gupta et al. 2022, DSS)
+    Equation: eq-dss-inits (Gupta et al. 2022, DSS; lin: the code of Gupta et al. 2022, DLR)
     """
     validate.one_of("init", init, INITS)
     validate.positive_int("d_state", N)

@@ -99,7 +99,7 @@ def initial_output(c_init: str, d_model: int, V: Tensor, init: str = "legs") -> 
     ValueError, TypeError
         If c_init is unknown.
 
-    Source: Smith et al. 2023, S5, App. B, and its published code.
+    Source: the published code of Smith et al. 2023, S5.
     """
     validate.one_of("c_init", c_init, C_INITS)
     P = V.shape[0]

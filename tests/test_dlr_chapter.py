@@ -63,9 +63,20 @@ def upper(N, decay=0.3):
     return 1j * math.pi * (torch.arange(N, dtype=torch.float64) + 0.5) / N - decay
 
 
+def unwound(Lambda, low=-math.pi):
+    return torch.complex(Lambda.real, torch.remainder(Lambda.imag - low, 2 * math.pi) + low)
+
+
 @pytest.mark.parametrize(
     ("exercise", "answer", "says"),
     [
+        (dlr.phases, unwound, "Right"),
+        (dlr.phases, lambda x: unwound(x, 0.0), "less is possible"),
+        (dlr.phases, lambda x: torch.complex(x.real, x.imag / 2), "the kernel changes"),
+        (dlr.phases, lambda x: x[:4], "shape (8,)"),
+        (dlr.phases, lambda x: x.undefined, "raised AttributeError"),
+        (dlr.phases, lambda x: None, "Not begun"),
+        (dlr.phases, ..., "Not begun"),
         (dlr.smallest, 50, "Right"),
         (dlr.smallest, 100, "their partners say"),
         (dlr.smallest, 51, "waste nothing"),
@@ -106,6 +117,12 @@ def test_exercises(exercise, answer, says, capsys):
 def test_undamped_modes_that_make_one_echo(N, exact):
     assert (dlr.echo_error(upper(N, 0.0)) < 1e-6) == exact
     assert 0 <= dlr.echo_error(upper(N, 0.0)) <= 1
+
+
+def test_a_slow_turn_is_smoother_than_a_fast_one():
+    W = torch.ones(1, 1, dtype=torch.complex128)
+    slow, fast = (torch.tensor([1j * (-0.3 + turn)]).to(W) for turn in (0.0, 2 * math.pi))
+    assert dlr.roughness(slow, W) < 1.1 < 10 < dlr.roughness(fast, W)
 
 
 # ---- recipes ----------------------------------------------------------------------------------------------

@@ -42,6 +42,10 @@ def test_figures_hold_the_data():
     _, right = FIGURES["moved"]().axes
     torch.testing.assert_close(torch.as_tensor(right.lines[1].get_xdata()), start.real - 1)
     assert right.lines[0].get_marker() != right.lines[1].get_marker()
+    [ways] = right.collections
+    from_start = torch.stack([torch.as_tensor(line) for line in ways.get_segments()])  # (N, 2, 2)
+    torch.testing.assert_close(from_start[:, 0], torch.stack([start.real, start.imag], -1))
+    torch.testing.assert_close(from_start[:, 1], torch.stack([start.real - 1, start.imag], -1))
     assert right.get_xlim()[1] > 0
 
 

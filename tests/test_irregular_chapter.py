@@ -75,10 +75,6 @@ def states(lam, Bu, delta, dt, gain_of=lambda d: 1.0):
     return torch.stack(found)
 
 
-def unwound(Lambda, low=-math.pi):
-    return torch.complex(Lambda.real, torch.remainder(Lambda.imag - low, 2 * math.pi) + low)
-
-
 @pytest.mark.parametrize(
     ("exercise", "answer", "says"),
     [
@@ -104,24 +100,11 @@ def unwound(Lambda, low=-math.pi):
         (irregular.events, lambda *a: states(*a, gain_of=lambda d: d), "case 2"),
         (irregular.events, lambda lam, Bu, delta, dt: states(lam, Bu, torch.ones_like(delta), dt), "case 2"),
         (irregular.events, ..., "Not begun"),
-        (irregular.phases, unwound, "Right"),
-        (irregular.phases, lambda x: unwound(x, 0.0), "less is possible"),
-        (irregular.phases, lambda x: torch.complex(x.real, x.imag / 2), "the kernel changes"),
-        (irregular.phases, lambda x: x[:4], "shape (8,)"),
-        (irregular.phases, lambda x: x.undefined, "raised AttributeError"),
-        (irregular.phases, lambda x: None, "Not begun"),
-        (irregular.phases, ..., "Not begun"),
     ],
 )  # fmt: skip
 def test_exercises(exercise, answer, says, capsys):
     assert exercise(answer) is (says in ("Right", "agree"))
     assert says in capsys.readouterr().out
-
-
-def test_a_slow_turn_is_smoother_than_a_fast_one():
-    W = torch.ones(1, 1, dtype=torch.complex128)
-    slow, fast = (torch.tensor([1j * (-0.3 + turn)]).to(W) for turn in (0.0, 2 * math.pi))
-    assert irregular.roughness(slow, W) < 1.1 < 10 < irregular.roughness(fast, W)
 
 
 # ---- the widget -------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ FIGURES = {
         torch.tensor([-0.5 + 1j]),
         reach=3,
     ),
+    "sampled_response": lambda: plots.sampled_response(1 + few, 1 / (1 + few), 2 * (1 + few), few + 0.5),
 }
 
 
@@ -126,6 +127,10 @@ def test_figures_hold_the_data():
     circle, axis = FIGURES["nodes"]().axes
     assert len(circle.texts) == 6
     assert "3" not in [text.get_text() for text in axis.texts]  # at infinity
+    [ax] = FIGURES["sampled_response"]().axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    torch.testing.assert_close(torch.as_tensor(ax.lines[1].get_xdata()), 2 * (1 + few))
+    torch.testing.assert_close(torch.as_tensor(ax.lines[1].get_ydata()), few + 0.5)
 
 
 # ---- the exercises --------------------------------------------------------------------------------------------

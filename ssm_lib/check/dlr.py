@@ -46,6 +46,44 @@ def echo_weights(answer: Any) -> bool:
     )
 
 
+def phases(answer: Any) -> bool:
+    """Lambda of DLR with the same kernel at whole lags, and the slowest curve between them."""
+    if answer is None or answer is ...:
+        return check.function(answer, lambda x: x, [])
+    n = torch.arange(8, dtype=torch.float64)
+    Lambda = torch.complex(torch.full_like(n, -0.02), 2 * math.pi * n / 8)
+    try:
+        found = answer(Lambda)
+    except Exception as error:  # whatever the reader's code raises is told, not thrown
+        print(f"✗ Not yet: it raised {type(error).__name__}: {error}.")
+        return False
+    if found is None or found is ...:
+        return check.function(answer, lambda x: x, [(Lambda,)])
+    if not isinstance(found, Tensor) or found.shape != Lambda.shape:
+        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        print(f"✗ Not yet: expected 8 complex numbers, shape (8,), got {got}.")
+        return False
+    found = found.to(Lambda.dtype)
+    seeded = torch.Generator().manual_seed(0)
+    W = torch.randn(1, 8, generator=seeded, dtype=torch.complex128)
+    old, new = kernels.dlr(Lambda, W, 40), kernels.dlr(found, W, 40)
+    gap = float((old - new).abs().max() / old.abs().max())
+    if not gap < 1e-9:
+        print(f"✗ Not yet: at whole lags the kernel changes by {gap:.1e} of its size.")
+        return False
+    before, after = roughness(Lambda, W), roughness(found, W)
+    best = torch.complex(Lambda.real, torch.remainder(Lambda.imag + 3, 2 * math.pi) - 3)
+    if not after < 1.001 * roughness(best, W):
+        print(
+            f"✗ Not yet: roughness {before:.2f} before, {after:.2f} now; less is possible."
+        )
+        return False
+    print(
+        f"✓ Right: same kernel at whole lags; roughness {before:.2f} before, {after:.2f} now."
+    )
+    return True
+
+
 def product(answer: Any) -> bool:
     """(log_a, w) of the N^2 modes whose real kernel is Re(k) Im(k): all sums, weights -i w_m w_n/2."""
     log_a = torch.tensor([-0.1 + 1j, -0.02 + 2.5j, -0.3 + 0j], dtype=torch.complex128)
@@ -121,6 +159,20 @@ def echo_error(log_a: Tensor) -> float:
     target[ECHO_LAG] = 1
     w = torch.linalg.lstsq(M, target[:, None], driver="gelsd").solution
     return float(((M @ w)[:, 0] - target).norm())
+
+
+def roughness(Lambda: Tensor, W: Tensor) -> float:
+    """Root mean square slope of the curve through a kernel of DLR, over that of the differences at whole lags.
+
+    Parameters
+    ----------
+    Lambda : Tensor (N,), complex128
+    W : Tensor (1, N), complex128
+    """
+    fine = 20
+    curve = kernels.dlr(Lambda / fine, W, 40 * fine)[0]
+    slope, whole = torch.diff(curve) * fine, torch.diff(curve[::fine])
+    return float(slope.square().mean().sqrt() / whole.square().mean().sqrt())
 
 
 def _roots(N: int) -> Tensor:

@@ -248,8 +248,8 @@ def cauchy_kernel(
 
     The node z = -1, where g is infinite, takes its limit K_hat(-1) = (dt/2) C_tilde B.
 
-    Equation: eq-generating, eq-resolvent, eq-woodbury, eq-cauchy (Gu et al. 2022, S4, Algorithm 1 and
-        App. C.3)
+    Equation: eq-generating, eq-resolvent, eq-s4-nyquist, eq-woodbury, eq-cauchy (Gu et al. 2022, S4,
+        Algorithm 1 and App. C.3)
     """
     H, L = len(A), length
     eye = torch.eye(A_bar.shape[-1], dtype=A_bar.dtype, device=A_bar.device)

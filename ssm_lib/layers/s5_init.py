@@ -51,6 +51,8 @@ def initial_system(
     ValueError, TypeError
         If P/J is not an even integer, an argument not a positive int, or init unknown.
 
+    Equation: eq-s5-blocks
+
     Source: Smith et al. 2023, S5; the original's fan-in is P, not H.
     """
     validate.positive_int("d_state", d_state, even=True)

@@ -27,7 +27,7 @@ from ssm_lib.plots.linear_systems import (
 from ssm_lib.plots.measures import bases, log_curves, past
 from ssm_lib.plots.memory import basis, errors, reconstructions, stretched
 from ssm_lib.plots.runs import belief, digits, run_curve, training
-from ssm_lib.plots.s4 import conditioning, decomposition, nodes
+from ssm_lib.plots.s4 import conditioning, decomposition, nodes, sampled_response
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
 
@@ -67,6 +67,7 @@ __all__ = [
     "responses",
     "rows",
     "run_curve",
+    "sampled_response",
     "signals",
     "spectrum",
     "spread",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -40,7 +42,7 @@ def moved(panels: Mapping[str, tuple[Tensor, Mapping[str, Tensor]]]) -> Figure:
     Parameters
     ----------
     panels : {title: (start (N,), {label: end (N,)})}, complex, with positive imaginary parts
-        Im is drawn on a logarithmic axis.
+        Im is drawn on a logarithmic axis; a thin line joins each start with its end.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
@@ -56,6 +58,8 @@ def moved(panels: Mapping[str, tuple[Tensor, Mapping[str, Tensor]]]) -> Figure:
             ax.semilogy(
                 array(start.real), array(start.imag), "|", color="#555555", label="start"
             )
+            for end in ends.values():
+                ax.add_collection(_ways(start, end))
             for (label, end), marker in zip(ends.items(), "os^Dv", strict=False):
                 ax.semilogy(
                     array(end.real), array(end.imag), marker, ls="", ms=4.5, label=label
@@ -68,3 +72,9 @@ def moved(panels: Mapping[str, tuple[Tensor, Mapping[str, Tensor]]]) -> Figure:
         handles = axes[0, 0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper right", ncols=len(handles[0]))
     return done(figure)
+
+
+def _ways(start: Tensor, end: Tensor) -> LineCollection:
+    """Thin lines from each number to the one that it became."""
+    ends = [np.stack([array(z.real), array(z.imag)], axis=-1) for z in (start, end)]
+    return LineCollection(list(np.stack(ends, axis=1)), colors="#777777", linewidths=0.8)

@@ -110,3 +110,30 @@ def nodes(z: Tensor, g: Tensor, eigenvalues: Tensor, reach: float) -> Figure:
         right.text(-0.55, reach * 0.88, r"$\lambda_n$", color=COLOURS[1], ha="right")
         right.text(-0.05, reach * 0.88, "g", color=COLOURS[0], ha="right")
     return done(figure)
+
+
+def sampled_response(omega: Tensor, size: Tensor, at: Tensor, found: Tensor) -> Figure:
+    """Size of a frequency response, and the frequencies at which it was evaluated, both axes logarithmic.
+
+    Parameters
+    ----------
+    omega, size : Tensor (F,), rad/s and positive
+    at, found : Tensor (M,), rad/s and positive
+        Where the response was evaluated, and what was found there.
+    """
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
+        ax.loglog(array(omega), array(size), color=COLOURS[0], label="continuous system")
+        ax.plot(
+            array(at),
+            array(found),
+            "o",
+            ls="",
+            ms=3.5,
+            mfc="none",
+            color=COLOURS[1],
+            label="from the kernel, at the nodes",
+        )
+        ax.set(xlabel="frequency ω (rad/s)", ylabel="size of the response")
+        ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+    return done(figure)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ssm_lib import S4D, S5, conv, hippo, kernels, scan
-from ssm_lib.bench import formulas
+from ssm_lib.bench import cost, formulas
 from ssm_lib.bench.measure import Rates, Row, Work, compare
 from ssm_lib.layers.s4d import initial_eigenvalues
 
@@ -78,7 +78,7 @@ def gradient(run: Callable[[], Tensor], of: Tensor) -> Callable[[], Tensor]:
 def _diagonal(s: Sizes, device: torch.device) -> Part:
     A, B, C, dt = _modes(s, device)
     exact = formulas.diagonal_oracle(A, B, C.detach(), dt, s.L)
-    work = Work(float32=4 * s.H * s.L * s.N / 2, bytes=4 * s.H * s.L)
+    work = cost.products_kernel(s.H, s.N, s.L)
 
     def ours() -> Tensor:
         return kernels.diagonal(A, B, C, dt, s.L)
@@ -104,8 +104,7 @@ def _dplr(s: Sizes, device: torch.device) -> Part:
     exact = kernels.dplr(A, P, B, C, dt, s.L)
     a, p, b, c = (x.to(torch.complex64) for x in (A, P, B, C))
     c.requires_grad_()
-    power = 2 * s.H * s.N**3 * (s.L.bit_length() // 2 * 2)  # squarings of A_bar
-    work = Work(float64=power + 2 * s.H * s.L * s.N, bytes=4 * s.H * s.L)
+    work = cost.krylov_kernel(s.H, s.N, s.L)
 
     def ours() -> Tensor:
         return kernels.dplr(a, p, b, c, dt.float(), s.L)
@@ -116,7 +115,7 @@ def _dplr(s: Sizes, device: torch.device) -> Part:
     yield "S4 kernel", _plain(ours), _plain(formula), exact, work, "formula"
     wide = C.requires_grad_()
     exact = gradient(lambda: kernels.dplr(A, P, B, wide, dt, s.L), wide)()
-    work = Work(float64=3 * work.float64, bytes=2 * work.bytes)
+    work = Work(3 * work.float32, 3 * work.float64, 2 * work.bytes)
     ours_too, formula_too = gradient(ours, c), gradient(formula, c)
     yield "S4 kernel, gradient", ours_too, formula_too, exact, work, "formula"
 
@@ -126,9 +125,7 @@ def _convolution(s: Sizes, device: torch.device) -> Part:
     k = torch.randn(s.H, s.L, device=device) / s.L**0.5
     u.requires_grad_()
     exact = formulas.convolution(u.detach().double(), k.double())
-    operations = 2.5 * 2 * s.L * np.log2(2 * s.L)  # one real FFT of length 2 L
-    moved = 4 * (2 * u.numel() + k.numel())
-    work = Work(float32=operations * (2 * s.B * s.H + s.H), bytes=moved)
+    work = cost.convolution(s.B, s.H, s.L)
 
     def ours() -> Tensor:
         return conv.causal(u, k)
@@ -139,7 +136,7 @@ def _convolution(s: Sizes, device: torch.device) -> Part:
     yield "convolution", _plain(ours), _plain(line), exact, work, "one line"
     wide = u.detach().double().requires_grad_()
     exact = gradient(lambda: formulas.convolution(wide, k.double()), wide)()
-    work = Work(float32=3 * work.float32, bytes=3 * work.bytes)
+    work = Work(fft=3 * work.fft, bytes=3 * work.bytes)
     k.requires_grad_()
     ours_too, line_too = gradient(ours, u), gradient(line, u)
     yield "convolution, gradient", ours_too, line_too, exact, work, "one line"
@@ -152,7 +149,7 @@ def _scan(s: Sizes, device: torch.device) -> Part:
     exact = torch.view_as_real(
         formulas.steps(a.to(torch.complex128), b.to(torch.complex128))
     )
-    work = Work(float32=8 * b.numel(), bytes=2 * 8 * b.numel())
+    work = cost.scan(s.B, s.N, s.L)
 
     def real(run: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], Tensor]:
         return _plain(lambda: torch.view_as_real(run(a, b)))
@@ -176,12 +173,11 @@ def _s4d_layer(s: Sizes, device: torch.device) -> Part:
     wide.load_state_dict(layer.state_dict())
     with torch.no_grad():
         exact = wide(u.double())
-    operations = 2.5 * 2 * s.L * np.log2(2 * s.L) * (2 * s.B * s.H + s.H)
-    work = Work(float32=operations + 2 * s.H * s.L * s.N, bytes=8 * u.numel())
+    work = cost.s4d_layer(s.B, s.H, s.N, s.L)
     ours, formula = (lambda: layer(u)), (lambda: formulas.s4d_layer(layer, u))
     yield "S4D layer", _plain(ours), _plain(formula), exact, work, "formulas"
     exact = gradient(lambda: wide(u.double()), wide.C)()
-    work = Work(float32=3 * work.float32, bytes=3 * work.bytes)
+    work = Work(3 * work.float32, bytes=3 * work.bytes, fft=3 * work.fft)
     ours_too, formula_too = gradient(ours, layer.C), gradient(formula, layer.C)
     yield "S4D layer, gradient", ours_too, formula_too, exact, work, "formulas"
 
@@ -196,8 +192,7 @@ def _s5_layer(s: Sizes, device: torch.device) -> Part:
     wide.load_state_dict(layer.state_dict())
     with torch.no_grad():
         exact = wide(u.double())
-    products = 2 * 2 * s.B * s.L * s.H * s.N
-    work = Work(float32=products, bytes=4 * (2 * u.numel() + 4 * s.B * s.L * s.N))
+    work = cost.s5_layer(s.B, s.H, s.N, s.L)
 
     def tensor(run: Callable[[], object], pick: int | None) -> Callable[[], Tensor]:
         def call() -> Tensor:

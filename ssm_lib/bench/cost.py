@@ -1,0 +1,255 @@
+"""A model of cost: what each way to a kernel or an output consists of, and how long a machine takes for it.
+
+B sequences of L steps, H channels, N the real state size of a channel (of the layer, for the scan). Counts
+are of the leading terms, in float32 unless said; `ssm_lib.bench.count` counts what really runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ssm_lib import validate
+from ssm_lib.bench.measure import Work
+
+REAL, COMPLEX = 4, 8  # bytes
+
+
+def formula_kernel(H: int, N: int, L: int) -> Work:
+    """S4D's kernel as printed: one exponential for each channel, mode and step, in a table of them.
+
+    Equation: eq-cost-formula
+    """
+    _check(H=H, N=N, L=L)
+    terms = H * N / 2 * L
+    moved = 2 * COMPLEX * terms + REAL * H * L  # the table is written, and read again
+    return Work(float32=8 * terms, exponentials=terms, bytes=moved, calls=4)
+
+
+def products_kernel(H: int, N: int, L: int) -> Work:
+    """S4D's kernel as a matrix product; its few exponentials are those of `split_exponentials`.
+
+    Equation: eq-cost-products
+    """
+    _check(H=H, N=N, L=L)
+    few = H * N / 2 * split_exponentials(L)
+    blocks = math.ceil(H * L / 2**18)  # those of `ssm_lib.kernels.products`
+    return Work(
+        float32=2 * H * N * L,
+        exponentials=few,
+        bytes=REAL * H * L,
+        calls=45 + 45 * blocks,
+    )
+
+
+def split_exponentials(L: int) -> int:
+    """Exponentials that a mode takes for powers up to L: tables of eight, one for each digit of l to base 8."""
+    _check(L=L)
+
+    def table(count: int) -> int:
+        return count if count <= 8 else 8 + table(-(-count // 8))
+
+    b = 1 << math.isqrt(L - 1).bit_length()
+    return table(-(-L // b)) + table(b)
+
+
+def krylov_kernel(H: int, N: int, L: int) -> Work:
+    """S4's kernel by powers of a dense matrix: squarings, rows and columns in float64, and one product.
+
+    Equation: eq-cost-krylov
+    """
+    _check(H=H, N=N, L=L)
+    b = 1 << math.isqrt(L - 1).bit_length()
+    Q = -(-L // b)
+    squarings = b.bit_length() - 1 + (min(Q, 16) - 1).bit_length()
+    powers = 2 * N**3 * squarings + 2 * N**2 * (b + Q)
+    return Work(
+        float32=2 * H * N * L,
+        float64=H * powers,
+        bytes=REAL * H * L + 2 * REAL * H * N**2,
+        calls=60
+        * math.ceil(H * N**2 / 2**17),  # those blocks of `ssm_lib.kernels.matrices`
+    )
+
+
+def cauchy_kernel(H: int, N: int, L: int) -> Work:
+    """S4's kernel as printed, for rank 1: a table of L N fractions a channel, and four sums over it.
+
+    Equation: eq-cost-cauchy (Gu et al. 2022, S4, Algorithm 1)
+    """
+    _check(H=H, N=N, L=L)
+    terms = H * N * L
+    return Work(
+        float32=(10 + 4 * 8) * terms,  # a complex division, and four products and sums
+        fft=H * _real_fft(2 * L),  # a complex one of L
+        bytes=(1 + 4) * COMPLEX * terms + REAL * H * L,  # written once, read by each sum
+        passes=(5 + 4 * 3)
+        * COMPLEX
+        * terms,  # with the differences, and a table for each sum
+        calls=120,
+    )
+
+
+def convolution(B: int, H: int, L: int) -> Work:
+    """B H sequences with H kernels: real FFTs of length 2 L, one forth and back for each, one of the kernel.
+
+    Equation: eq-cost-convolution
+    """
+    _check(B=B, H=H, L=L)
+    moved = REAL * (2 * B * H * L + H * L)
+    return Work(fft=(2 * B * H + H) * _real_fft(2 * L), bytes=moved, calls=20)
+
+
+def recurrence(B: int, H: int, N: int, L: int) -> Work:
+    """H systems of N/2 complex modes, one step after the other: 14 operations a mode, four calls a step.
+
+    Equation: eq-cost-recurrence
+    """
+    _check(B=B, H=H, N=N, L=L)
+    return Work(float32=7 * B * H * N * L, bytes=2 * REAL * B * H * L, calls=4 * L)
+
+
+def scan(B: int, N: int, L: int) -> Work:
+    """The states of N/2 complex modes: a product and a sum for each; b is read, x is written.
+
+    That is all a loop does; the scan in blocks goes over them twice, 70 bytes for each.
+
+    Equation: eq-cost-scan
+    """
+    _check(B=B, N=N, L=L)
+    terms = B * L * N / 2
+    return Work(
+        float32=8 * terms, bytes=2 * COMPLEX * terms, passes=70 * terms, calls=scan_calls(L)
+    )
+
+
+def scan_calls(L: int, block: int = 8) -> int:
+    """Operators one after the other in `ssm_lib.scan`: about two for each step of a block, on each level."""
+    _check(L=L)
+    levels, calls = L, 0
+    while levels >= 2 * block:
+        calls += 2 * block - 1 + levels % block
+        levels //= block
+    return calls + levels - 1
+
+
+def s5_layer(B: int, H: int, N: int, L: int) -> Work:
+    """S5 with N/2 complex states: in by a dense matrix, a scan, out by another.
+
+    Equation: eq-cost-scan
+    """
+    around = (
+        B * L * (24 * H + 16 * N)
+    )  # what goes through the operators before and after it
+    dense = Work(4 * B * L * H * N, 0, REAL * B * L * 2 * (H + N), passes=around, calls=110)
+    return dense + scan(B, N, L)
+
+
+def s4d_layer(B: int, H: int, N: int, L: int) -> Work:
+    """S4D: its kernel by products, and a convolution.
+
+    Equation: eq-cost-products, eq-cost-convolution
+    """
+    return products_kernel(H, N, L) + convolution(B, H, L) + Work(calls=30)
+
+
+@dataclass
+class Speeds:
+    """What a machine reaches: what `Rates` holds, and four kinds of work that stay far below it.
+
+    All per second: operations in products of float32 and float64, bytes, operations in Fourier
+    transforms, elements of a complex exponential, bytes through operators one by one, calls.
+    """
+
+    float32: float
+    float64: float
+    bytes: float
+    fft: float
+    exponentials: float
+    passes: float
+    calls: float
+
+    def parts_ms(self, work: Work) -> dict[str, float]:
+        """Milliseconds that each kind of work takes."""
+        return {
+            kind: 1e3 * getattr(work, kind) / speed for kind, speed in vars(self).items()
+        }
+
+    def estimate_ms(self, work: Work) -> float:
+        """Milliseconds for all kinds of work, one after the other.
+
+        Equation: eq-estimate
+        """
+        return sum(self.parts_ms(work).values())
+
+
+def speeds(record: Mapping[str, Any]) -> Speeds:
+    """The speeds of the machine of a benchmark, from its rates and four of its rows.
+
+    Exponentials are timed by the printed S4D kernel, Fourier transforms by the convolution in blocks,
+    passes by the scan, calls by the loop over the steps, which has two a step.
+
+    Parameters
+    ----------
+    record
+        As `ssm_lib.records.load("benchmark-cpu")` returns it.
+
+    Raises
+    ------
+    KeyError
+        If one of these rows is not there.
+    """
+    s = record["sizes"]
+    formula = _row(record, "S4D kernel", "formula")["other"]["ms"]
+    blocks = _row(record, "convolution", "one line")["library"]["ms"]
+    loop = _row(record, "scan", "loop")
+    return Speeds(
+        **record["rates"],
+        fft=1e3 * convolution(s["B"], s["H"], s["L"]).fft / blocks,
+        exponentials=1e3 * formula_kernel(s["H"], s["N"], s["L"]).exponentials / formula,
+        passes=1e3 * scan(s["B"], s["N"], s["L"]).passes / loop["library"]["ms"],
+        calls=1e3 * 2 * s["L"] / loop["other"]["ms"],
+    )
+
+
+def crossing(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:
+    """Where the second of two growing curves falls below the first, between two sizes that both have.
+
+    Both are taken as straight lines on logarithmic axes between the sizes.
+
+    Parameters
+    ----------
+    first, second : {size: time}
+
+    Returns
+    -------
+    size, or None if the second is nowhere the smaller one; the first size if it is from there on.
+    """
+    sizes = sorted(first.keys() & second.keys())
+    gaps = [math.log(second[size] / first[size]) for size in sizes]
+    for i, gap in enumerate(gaps):
+        if gap < 0:
+            if i == 0:
+                return float(sizes[0])
+            part = gaps[i - 1] / (gaps[i - 1] - gap)
+            return sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** part
+    return None
+
+
+def _row(record: Mapping[str, Any], name: str, other: str) -> Mapping[str, Any]:
+    for row in record["rows"]:
+        if row["name"] == name and row["other"]["name"] == other:
+            return row
+    raise KeyError(f"the record has no row {name!r} against {other!r}")
+
+
+def _real_fft(n: int) -> float:
+    """Operations of an FFT of n real numbers."""
+    return 2.5 * n * math.log2(n)
+
+
+def _check(**sizes: int) -> None:
+    for name, size in sizes.items():
+        validate.positive_int(name, size)

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from ssm_lib.bench.measure import Work
 from ssm_lib.operators import IMPLEMENTATIONS
 
-PRODUCTS = ("mm", "bmm", "addmm", "baddbmm")
+PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "mv", "addmv", "dot")
 EXPONENTIALS = ("exp", "exp_", "pow", "polar", "sin", "cos", "expm1")
 COMPLEX = {
     "add": 2,
@@ -26,6 +26,7 @@ COMPLEX = {
     "div": 10,
     "reciprocal": 10,
 }
+COPIES = ("copy", "clone", "cat", "_to_copy", "fill", "zero", "zeros", "constant_pad_nd")
 FREE = ("empty", "detach", "alias", "expand", "resize", "lift_fresh", "set_")
 
 
@@ -76,15 +77,12 @@ class _Count(TorchDispatchMode):
         return out
 
     def _add(self, name: str, inputs: list[Tensor], results: list[Tensor]) -> None:
-        y, operands = (
-            results[0],
-            [x for x in inputs if x.is_floating_point() or x.is_complex()],
-        )
+        y = results[0]
+        operands = [x for x in inputs if x.is_floating_point() or x.is_complex()]
         if not (y.is_floating_point() or y.is_complex()):
             return
-        work = Work(
-            passes=sum(map(_bytes, {id(x): x for x in [*operands, y]}.values())), calls=1
-        )
+        touched = {id(x): x for x in (*operands, y)}.values()
+        work = Work(passes=sum(map(_bytes, touched)), calls=1)
         plain = name.rstrip("_")
         if plain in PRODUCTS:
             terms = operands[-2].shape[-1] * y.numel()
@@ -97,16 +95,7 @@ class _Count(TorchDispatchMode):
             operations = 0.0
         elif plain in EXPONENTIALS:
             work.exponentials, operations = y.numel(), 0.0
-        elif plain in (
-            "copy",
-            "clone",
-            "cat",
-            "_to_copy",
-            "fill",
-            "zero",
-            "zeros",
-            "constant_pad_nd",
-        ):
+        elif plain in COPIES:
             operations = 0.0
         else:
             elements = max([y, *operands], key=Tensor.numel)

@@ -7,9 +7,6 @@ are of the leading terms, in float32 unless said; `ssm_lib.bench.count` counts w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from ssm_lib import validate
 from ssm_lib.bench.measure import Work
@@ -139,114 +136,25 @@ def scan_calls(L: int, block: int = 8) -> int:
     return calls + levels - 1
 
 
+def scan_launches(L: int, chunk: int = 512) -> int:
+    """Launches of `ssm_lib.scan_triton`: ends of chunks, a scan of the ends, all states."""
+    _check(L=L, chunk=chunk)
+    return 1 if chunk >= L else 2 + scan_launches(-(-L // chunk), chunk)
+
+
 def s5_layer(B: int, H: int, N: int, L: int) -> Work:
     """S5 with N/2 complex states: in by a dense matrix, a scan, out by another.
 
     Equation: eq-cost-scan
     """
-    around = (
-        B * L * (24 * H + 16 * N)
-    )  # what goes through the operators before and after it
+    around = B * L * (16 * H + 8 * N)  # through operators before and after it
     dense = Work(4 * B * L * H * N, 0, REAL * B * L * 2 * (H + N), passes=around, calls=110)
     return dense + scan(B, N, L)
 
 
 def s4d_layer(B: int, H: int, N: int, L: int) -> Work:
-    """S4D: its kernel by products, and a convolution.
-
-    Equation: eq-cost-products, eq-cost-convolution
-    """
+    """S4D: its kernel by products, and a convolution."""
     return products_kernel(H, N, L) + convolution(B, H, L) + Work(calls=30)
-
-
-@dataclass
-class Speeds:
-    """What a machine reaches: what `Rates` holds, and four kinds of work that stay far below it.
-
-    All per second: operations in products of float32 and float64, bytes, operations in Fourier
-    transforms, elements of a complex exponential, bytes through operators one by one, calls.
-    """
-
-    float32: float
-    float64: float
-    bytes: float
-    fft: float
-    exponentials: float
-    passes: float
-    calls: float
-
-    def parts_ms(self, work: Work) -> dict[str, float]:
-        """Milliseconds that each kind of work takes."""
-        return {
-            kind: 1e3 * getattr(work, kind) / speed for kind, speed in vars(self).items()
-        }
-
-    def estimate_ms(self, work: Work) -> float:
-        """Milliseconds for all kinds of work, one after the other.
-
-        Equation: eq-estimate
-        """
-        return sum(self.parts_ms(work).values())
-
-
-def speeds(record: Mapping[str, Any]) -> Speeds:
-    """The speeds of the machine of a benchmark, from its rates and four of its rows.
-
-    Exponentials are timed by the printed S4D kernel, Fourier transforms by the convolution in blocks,
-    passes by the scan, calls by the loop over the steps, which has two a step.
-
-    Parameters
-    ----------
-    record
-        As `ssm_lib.records.load("benchmark-cpu")` returns it.
-
-    Raises
-    ------
-    KeyError
-        If one of these rows is not there.
-    """
-    s = record["sizes"]
-    formula = _row(record, "S4D kernel", "formula")["other"]["ms"]
-    blocks = _row(record, "convolution", "one line")["library"]["ms"]
-    loop = _row(record, "scan", "loop")
-    return Speeds(
-        **record["rates"],
-        fft=1e3 * convolution(s["B"], s["H"], s["L"]).fft / blocks,
-        exponentials=1e3 * formula_kernel(s["H"], s["N"], s["L"]).exponentials / formula,
-        passes=1e3 * scan(s["B"], s["N"], s["L"]).passes / loop["library"]["ms"],
-        calls=1e3 * 2 * s["L"] / loop["other"]["ms"],
-    )
-
-
-def crossing(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:
-    """Where the second of two growing curves falls below the first, between two sizes that both have.
-
-    Both are taken as straight lines on logarithmic axes between the sizes.
-
-    Parameters
-    ----------
-    first, second : {size: time}
-
-    Returns
-    -------
-    size, or None if the second is nowhere the smaller one; the first size if it is from there on.
-    """
-    sizes = sorted(first.keys() & second.keys())
-    gaps = [math.log(second[size] / first[size]) for size in sizes]
-    for i, gap in enumerate(gaps):
-        if gap < 0:
-            if i == 0:
-                return float(sizes[0])
-            part = gaps[i - 1] / (gaps[i - 1] - gap)
-            return sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** part
-    return None
-
-
-def _row(record: Mapping[str, Any], name: str, other: str) -> Mapping[str, Any]:
-    for row in record["rows"]:
-        if row["name"] == name and row["other"]["name"] == other:
-            return row
-    raise KeyError(f"the record has no row {name!r} against {other!r}")
 
 
 def _real_fft(n: int) -> float:

@@ -27,7 +27,17 @@ COMPLEX = {
     "reciprocal": 10,
 }
 COPIES = ("copy", "clone", "cat", "_to_copy", "fill", "zero", "zeros", "constant_pad_nd")
-FREE = ("empty", "detach", "alias", "expand", "resize", "lift_fresh", "set_")
+FREE = (
+    "_unsafe_view",
+    "_reshape_alias",
+    "empty",
+    "detach",
+    "alias",
+    "expand",
+    "resize",
+    "lift_fresh",
+    "set_",
+)
 
 
 def count(run: Callable[[], object]) -> Work:
@@ -52,6 +62,25 @@ def count(run: Callable[[], object]) -> Work:
     with found, torch.no_grad():
         run()
     return found.work
+
+
+def ratios(found: Work, model: Work) -> dict[str, float]:
+    """Counted over modelled, for each kind of work that the model has but bytes and calls.
+
+    Parameters
+    ----------
+    found
+        As `count` returns it.
+    model
+        As a function of `ssm_lib.bench.cost` returns it.
+    """
+    kinds = ("float32", "float64", "fft", "exponentials", "passes")
+    expected = {kind: getattr(model, kind) for kind in kinds}
+    return {
+        kind: round(getattr(found, kind) / value, 2)
+        for kind, value in expected.items()
+        if value
+    }
 
 
 class _Count(TorchDispatchMode):

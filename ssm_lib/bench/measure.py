@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -120,6 +121,22 @@ def seconds(run: Callable[[], object], device: torch.device) -> float:
     run()
     _wait(device)
     return time.perf_counter() - start
+
+
+def best_ms(run: Callable[..., object], *given: Any, repeats: int = 3) -> float:
+    """Milliseconds of the fastest of some runs on the CPU, after one that warms up.
+
+    Parameters
+    ----------
+    run, given
+        A function and its arguments.
+    repeats
+        How many runs are timed.
+    """
+    validate.positive_int("repeats", repeats)
+    call, cpu = functools.partial(run, *given), torch.device("cpu")
+    call()
+    return 1e3 * min(seconds(call, cpu) for _ in range(repeats))
 
 
 def peak_memory(run: Callable[[], object], device: torch.device) -> float | None:

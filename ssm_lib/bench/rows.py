@@ -76,7 +76,7 @@ def gradient(run: Callable[[], Tensor], of: Tensor) -> Callable[[], Tensor]:
 
 
 def _diagonal(s: Sizes, device: torch.device) -> Part:
-    A, B, C, dt = _modes(s, device)
+    A, B, C, dt = s4d_system(s, device)
     exact = formulas.diagonal_oracle(A, B, C.detach(), dt, s.L)
     work = cost.products_kernel(s.H, s.N, s.L)
 
@@ -95,12 +95,7 @@ def _diagonal(s: Sizes, device: torch.device) -> Part:
 
 
 def _dplr(s: Sizes, device: torch.device) -> Part:
-    Lambda, P, B, _ = hippo.nplr("legs", s.N)
-    shape = (s.H, s.N // 2)
-    A, B = (x.to(device).expand(shape) for x in (Lambda, B))
-    P = P[:, None].to(device).expand(-1, *shape)
-    C = torch.randn(shape, dtype=torch.complex128).to(device)
-    dt = torch.logspace(-3, -1, s.H, dtype=torch.float64).to(device)
+    A, P, B, C, dt = s4_system(s, device)
     exact = kernels.dplr(A, P, B, C, dt, s.L)
     a, p, b, c = (x.to(torch.complex64) for x in (A, P, B, C))
     c.requires_grad_()
@@ -219,12 +214,23 @@ def _s5_layer(s: Sizes, device: torch.device) -> Part:
     )
 
 
-def _modes(s: Sizes, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def s4d_system(s: Sizes, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A, B, C (H, N/2), complex64, and dt (H,): HiPPO's modes, with random weights C."""
     Lambda, B = initial_eigenvalues("legs", s.N)
     shape = (s.H, len(Lambda))
     A, B = (x.to(device, torch.complex64).expand(shape) for x in (Lambda, B))
     C = torch.randn(shape, dtype=torch.complex64).to(device).requires_grad_()
     return A, B, C, torch.logspace(-3, -1, s.H).to(device)
+
+
+def s4_system(s: Sizes, device: torch.device) -> tuple[Tensor, ...]:
+    """A, B, C (H, N/2) and P (1, H, N/2), complex128, and dt (H,), in the order A, P, B, C, dt."""
+    Lambda, P, B, _ = hippo.nplr("legs", s.N)
+    shape = (s.H, s.N // 2)
+    A, B = (x.to(device).expand(shape) for x in (Lambda, B))
+    P = P[:, None].to(device).expand(-1, *shape)
+    C = torch.randn(shape, dtype=torch.complex128).to(device)
+    return A, P, B, C, torch.logspace(-3, -1, s.H, dtype=torch.float64).to(device)
 
 
 def _plain(run: Callable[[], Tensor]) -> Callable[[], Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssm_lib.bench.measure import Rates, Work
+from ssm_lib.bench.measure import Rates, Row, Work
 from ssm_lib.plots.style import COLOURS, STYLE, WIDTH, done
 
 MARKERS = "os^Dvx"
@@ -85,14 +85,14 @@ def growth(
     return done(figure)
 
 
-def benchmark(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+def benchmark(panels: Mapping[str, Sequence[Row]]) -> Figure:
     """Rows of a benchmark: the library, what it replaces, and the floor, in milliseconds.
 
     Parameters
     ----------
     panels : {title: rows}
-        One panel for each; rows as a record has them, or `ssm_lib.bench.Row` as `dataclasses.asdict`
-        gives it.
+        One panel for each; rows as `ssm_lib.bench.rows` measures them, or `ssm_lib.bench.report.read`
+        finds them in a record.
     """
     with plt.rc_context(STYLE):
         height = 1.0 + 0.24 * max(map(len, panels.values()))
@@ -107,9 +107,9 @@ def benchmark(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         for ax, (title, rows) in zip(axes[0], panels.items(), strict=True):
             y = range(len(rows), 0, -1)
             floor, ours, others = (
-                [row["floor_ms"] for row in rows],
-                [row["library"]["ms"] for row in rows],
-                [row["other"]["ms"] for row in rows],
+                [row.floor_ms for row in rows],
+                [row.library.ms for row in rows],
+                [row.other.ms for row in rows],
             )
             ax.hlines(y, floor, others, color="#bbbbbb", lw=1)
             ax.plot(floor, y, "|", ls="", color=GREY, ms=9, mew=2, label="floor")
@@ -129,9 +129,9 @@ def benchmark(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     return done(figure)
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    other = row["other"]["name"].removeprefix("torch ")
-    return f"{row['name']} / {other}" if row["name"] == "scan" else row["name"]
+def _name(row: Row) -> str:
+    other = row.other.name.removeprefix("torch ")
+    return f"{row.name} / {other}" if row.name == "scan" else row.name
 
 
 def _one_legend(figure: Figure, axes: list[Axes]) -> None:

@@ -33,7 +33,7 @@ function scanCalls(L) {
   return calls + L - 1;
 }
 const scan = (B, H, N, L) => ({float32: 4 * B * L * H * N + 4 * B * L * N, bytes: 8 * B * L * (H + N) + 8 * B * L * N,
-  passes: B * L * (24 * H + 16 * N) + 35 * B * L * N, calls: 110 + scanCalls(L)});
+  passes: B * L * (16 * H + 8 * N) + 35 * B * L * N, calls: 110 + scanCalls(L)});
 
 // [name, work] of each way.
 export function ways({log2_L, log2_H, log2_N, log2_B}) {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ssm_lib.bench import cost
-from ssm_lib.bench.cost import Speeds
+from ssm_lib.bench.estimate import Speeds
 from ssm_lib.bench.measure import Rates, Work
 from ssm_lib.widgets.base import STYLES, Integer, Number, Widget
 
@@ -65,7 +65,7 @@ class CostModel(Widget):
         Parameters
         ----------
         speeds
-            As `ssm_lib.bench.cost.speeds` finds them in a record.
+            As `ssm_lib.bench.estimate.speeds` finds them in a record.
         sizes
             Settings of the sizes, as in ``log2_L=12``.
         """
@@ -108,7 +108,7 @@ class CostModel(Widget):
         return dict(zip(WAYS, found, strict=True))
 
     def estimates(self) -> dict[str, float]:
-        """Milliseconds of each way, by `ssm_lib.bench.cost.Speeds.estimate_ms`."""
+        """Milliseconds of each way, by `ssm_lib.bench.estimate.Speeds.estimate_ms`."""
         speeds = self.speeds()
         return {way: speeds.estimate_ms(work) for way, work in self.work().items()}
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+IMPLEMENTATIONS: dict[str, Callable] = {}  # what each operator computes, for who counts it
+
 
 def operator(name: str, schema: str) -> Callable[[Callable], Any]:
     """Make the decorated function the operator ``ssm_lib::NAME``, for tensors on every device.
@@ -30,6 +32,7 @@ def operator(name: str, schema: str) -> Callable[[Callable], Any]:
 
     def decorate(function: Callable) -> Any:
         torch.library.impl(qualified, "CompositeExplicitAutograd", function)
+        IMPLEMENTATIONS[qualified] = function
         return getattr(torch.ops.ssm_lib, name).default
 
     return decorate

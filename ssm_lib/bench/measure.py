@@ -8,12 +8,14 @@ to memory alone would take on this machine, at rates measured in the same run.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import functools
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,16 +63,33 @@ class Row:
 
 @dataclass
 class Work:
-    """What a computation cannot do without: operations in float32 and float64, bytes read and written."""
+    """What a computation consists of.
+
+    Products and sums in float32 and in float64; the bytes that must be read and written; what Fourier
+    transforms take (in float32); elements of exponential functions; bytes that go through operators one
+    by one, on tables larger than a cache; and calls of operators, which wait for one another.
+    """
 
     float32: float = 0.0
     float64: float = 0.0
     bytes: float = 0.0
+    fft: float = 0.0
+    exponentials: float = 0.0
+    passes: float = 0.0
+    calls: float = 0.0
 
     def floor_ms(self, rates: Rates) -> float:
-        """The larger of the time to compute and the time to move, in milliseconds."""
-        compute = self.float32 / rates.float32 + self.float64 / rates.float64
+        """The larger of the time to compute and the time to move, in milliseconds: nothing is faster.
+
+        Equation: eq-roofline (Williams et al. 2009)
+        """
+        compute = (self.float32 + self.fft) / rates.float32 + self.float64 / rates.float64
         return 1e3 * max(compute, self.bytes / rates.bytes)
+
+    def __add__(self, other: Work) -> Work:
+        """One computation after the other."""
+        mine, theirs = dataclasses.astuple(self), dataclasses.astuple(other)
+        return Work(*(a + b for a, b in zip(mine, theirs, strict=True)))
 
 
 def rates(device: torch.device) -> Rates:
@@ -102,6 +121,22 @@ def seconds(run: Callable[[], object], device: torch.device) -> float:
     run()
     _wait(device)
     return time.perf_counter() - start
+
+
+def best_ms(run: Callable[..., object], *given: Any, repeats: int = 3) -> float:
+    """Milliseconds of the fastest of some runs on the CPU, after one that warms up.
+
+    Parameters
+    ----------
+    run, given
+        A function and its arguments.
+    repeats
+        How many runs are timed.
+    """
+    validate.positive_int("repeats", repeats)
+    call, cpu = functools.partial(run, *given), torch.device("cpu")
+    call()
+    return 1e3 * min(seconds(call, cpu) for _ in range(repeats))
 
 
 def peak_memory(run: Callable[[], object], device: torch.device) -> float | None:

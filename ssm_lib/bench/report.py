@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ssm_lib import records
-from ssm_lib.bench.measure import Rates, Row
+from ssm_lib.bench.measure import Rates, Row, Side
 from ssm_lib.bench.scaling import Point
 
 HEAD = (
@@ -57,6 +58,23 @@ def save(
     path = folder / f"benchmark-{slug}.json"
     records.write(path, record)
     return path
+
+
+def read(record: Mapping[str, Any]) -> dict[tuple[str, str], Row]:
+    """The rows of a record, by what was measured and what it was held against.
+
+    Parameters
+    ----------
+    record
+        As `ssm_lib.records.load` returns it.
+    """
+    found = {}
+    for entry in record["rows"]:
+        sides = {name: Side(**entry[name]) for name in ("library", "other")}
+        values = {k: v for k, v in entry.items() if k != "share"}  # follows from the others
+        row = Row(**{**values, **sides})
+        found[row.name, row.other.name] = row
+    return found
 
 
 def _megabytes(memory: float | None) -> str:

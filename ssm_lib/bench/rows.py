@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ssm_lib import S4D, S5, conv, hippo, kernels, scan
-from ssm_lib.bench import formulas
+from ssm_lib.bench import cost, formulas
 from ssm_lib.bench.measure import Rates, Row, Work, compare
 from ssm_lib.layers.s4d import initial_eigenvalues
 
@@ -76,9 +76,9 @@ def gradient(run: Callable[[], Tensor], of: Tensor) -> Callable[[], Tensor]:
 
 
 def _diagonal(s: Sizes, device: torch.device) -> Part:
-    A, B, C, dt = _modes(s, device)
+    A, B, C, dt = s4d_system(s, device)
     exact = formulas.diagonal_oracle(A, B, C.detach(), dt, s.L)
-    work = Work(float32=4 * s.H * s.L * s.N / 2, bytes=4 * s.H * s.L)
+    work = cost.products_kernel(s.H, s.N, s.L)
 
     def ours() -> Tensor:
         return kernels.diagonal(A, B, C, dt, s.L)
@@ -95,17 +95,11 @@ def _diagonal(s: Sizes, device: torch.device) -> Part:
 
 
 def _dplr(s: Sizes, device: torch.device) -> Part:
-    Lambda, P, B, _ = hippo.nplr("legs", s.N)
-    shape = (s.H, s.N // 2)
-    A, B = (x.to(device).expand(shape) for x in (Lambda, B))
-    P = P[:, None].to(device).expand(-1, *shape)
-    C = torch.randn(shape, dtype=torch.complex128).to(device)
-    dt = torch.logspace(-3, -1, s.H, dtype=torch.float64).to(device)
+    A, P, B, C, dt = s4_system(s, device)
     exact = kernels.dplr(A, P, B, C, dt, s.L)
     a, p, b, c = (x.to(torch.complex64) for x in (A, P, B, C))
     c.requires_grad_()
-    power = 2 * s.H * s.N**3 * (s.L.bit_length() // 2 * 2)  # squarings of A_bar
-    work = Work(float64=power + 2 * s.H * s.L * s.N, bytes=4 * s.H * s.L)
+    work = cost.krylov_kernel(s.H, s.N, s.L)
 
     def ours() -> Tensor:
         return kernels.dplr(a, p, b, c, dt.float(), s.L)
@@ -116,7 +110,7 @@ def _dplr(s: Sizes, device: torch.device) -> Part:
     yield "S4 kernel", _plain(ours), _plain(formula), exact, work, "formula"
     wide = C.requires_grad_()
     exact = gradient(lambda: kernels.dplr(A, P, B, wide, dt, s.L), wide)()
-    work = Work(float64=3 * work.float64, bytes=2 * work.bytes)
+    work = Work(3 * work.float32, 3 * work.float64, 2 * work.bytes)
     ours_too, formula_too = gradient(ours, c), gradient(formula, c)
     yield "S4 kernel, gradient", ours_too, formula_too, exact, work, "formula"
 
@@ -126,9 +120,7 @@ def _convolution(s: Sizes, device: torch.device) -> Part:
     k = torch.randn(s.H, s.L, device=device) / s.L**0.5
     u.requires_grad_()
     exact = formulas.convolution(u.detach().double(), k.double())
-    operations = 2.5 * 2 * s.L * np.log2(2 * s.L)  # one real FFT of length 2 L
-    moved = 4 * (2 * u.numel() + k.numel())
-    work = Work(float32=operations * (2 * s.B * s.H + s.H), bytes=moved)
+    work = cost.convolution(s.B, s.H, s.L)
 
     def ours() -> Tensor:
         return conv.causal(u, k)
@@ -139,7 +131,7 @@ def _convolution(s: Sizes, device: torch.device) -> Part:
     yield "convolution", _plain(ours), _plain(line), exact, work, "one line"
     wide = u.detach().double().requires_grad_()
     exact = gradient(lambda: formulas.convolution(wide, k.double()), wide)()
-    work = Work(float32=3 * work.float32, bytes=3 * work.bytes)
+    work = Work(fft=3 * work.fft, bytes=3 * work.bytes)
     k.requires_grad_()
     ours_too, line_too = gradient(ours, u), gradient(line, u)
     yield "convolution, gradient", ours_too, line_too, exact, work, "one line"
@@ -152,7 +144,7 @@ def _scan(s: Sizes, device: torch.device) -> Part:
     exact = torch.view_as_real(
         formulas.steps(a.to(torch.complex128), b.to(torch.complex128))
     )
-    work = Work(float32=8 * b.numel(), bytes=2 * 8 * b.numel())
+    work = cost.scan(s.B, s.N, s.L)
 
     def real(run: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], Tensor]:
         return _plain(lambda: torch.view_as_real(run(a, b)))
@@ -176,12 +168,11 @@ def _s4d_layer(s: Sizes, device: torch.device) -> Part:
     wide.load_state_dict(layer.state_dict())
     with torch.no_grad():
         exact = wide(u.double())
-    operations = 2.5 * 2 * s.L * np.log2(2 * s.L) * (2 * s.B * s.H + s.H)
-    work = Work(float32=operations + 2 * s.H * s.L * s.N, bytes=8 * u.numel())
+    work = cost.s4d_layer(s.B, s.H, s.N, s.L)
     ours, formula = (lambda: layer(u)), (lambda: formulas.s4d_layer(layer, u))
     yield "S4D layer", _plain(ours), _plain(formula), exact, work, "formulas"
     exact = gradient(lambda: wide(u.double()), wide.C)()
-    work = Work(float32=3 * work.float32, bytes=3 * work.bytes)
+    work = Work(3 * work.float32, bytes=3 * work.bytes, fft=3 * work.fft)
     ours_too, formula_too = gradient(ours, layer.C), gradient(formula, layer.C)
     yield "S4D layer, gradient", ours_too, formula_too, exact, work, "formulas"
 
@@ -196,8 +187,7 @@ def _s5_layer(s: Sizes, device: torch.device) -> Part:
     wide.load_state_dict(layer.state_dict())
     with torch.no_grad():
         exact = wide(u.double())
-    products = 2 * 2 * s.B * s.L * s.H * s.N
-    work = Work(float32=products, bytes=4 * (2 * u.numel() + 4 * s.B * s.L * s.N))
+    work = cost.s5_layer(s.B, s.H, s.N, s.L)
 
     def tensor(run: Callable[[], object], pick: int | None) -> Callable[[], Tensor]:
         def call() -> Tensor:
@@ -224,12 +214,23 @@ def _s5_layer(s: Sizes, device: torch.device) -> Part:
     )
 
 
-def _modes(s: Sizes, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def s4d_system(s: Sizes, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A, B, C (H, N/2), complex64, and dt (H,): HiPPO's modes, with random weights C."""
     Lambda, B = initial_eigenvalues("legs", s.N)
     shape = (s.H, len(Lambda))
     A, B = (x.to(device, torch.complex64).expand(shape) for x in (Lambda, B))
     C = torch.randn(shape, dtype=torch.complex64).to(device).requires_grad_()
     return A, B, C, torch.logspace(-3, -1, s.H).to(device)
+
+
+def s4_system(s: Sizes, device: torch.device) -> tuple[Tensor, ...]:
+    """A, B, C (H, N/2) and P (1, H, N/2), complex128, and dt (H,), in the order A, P, B, C, dt."""
+    Lambda, P, B, _ = hippo.nplr("legs", s.N)
+    shape = (s.H, s.N // 2)
+    A, B = (x.to(device).expand(shape) for x in (Lambda, B))
+    P = P[:, None].to(device).expand(-1, *shape)
+    C = torch.randn(shape, dtype=torch.complex128).to(device)
+    return A, P, B, C, torch.logspace(-3, -1, s.H, dtype=torch.float64).to(device)
 
 
 def _plain(run: Callable[[], Tensor]) -> Callable[[], Tensor]:

@@ -30,6 +30,7 @@ from ssm_lib.plots.runs import belief, digits, run_curve, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes, sampled_response
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
+from ssm_lib.plots.speed import benchmark, growth, roofline
 
 __all__ = [
     "alias",
@@ -38,6 +39,7 @@ __all__ = [
     "leak",
     "basis",
     "belief",
+    "benchmark",
     "bins",
     "capacities",
     "circles",
@@ -48,6 +50,7 @@ __all__ = [
     "film",
     "frequency_response",
     "gains",
+    "growth",
     "half_plane",
     "influence",
     "kernels",
@@ -65,6 +68,7 @@ __all__ = [
     "regimes",
     "resampled",
     "responses",
+    "roofline",
     "rows",
     "run_curve",
     "sampled_response",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ssm_lib.engine.config import Experiment
-from ssm_lib.recipes import dlr, papers, pendulum, s4d_laws, small, spoken_digits
+from ssm_lib.recipes import ablations, dlr, papers, pendulum, s4d_laws, small, spoken_digits
 from ssm_lib.records import Recipe
 
 
@@ -62,6 +62,7 @@ def as_recipe(experiment: Experiment) -> Recipe:
 
 EXPERIMENTS: dict[str, Experiment] = {**small.EXPERIMENTS, **papers.EXPERIMENTS}
 RECIPES: dict[str, Recipe] = {
+    **ablations.RECIPES,
     **dlr.RECIPES,
     **pendulum.RECIPES,
     **s4d_laws.RECIPES,

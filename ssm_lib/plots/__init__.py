@@ -5,6 +5,7 @@ Every function returns a figure that a notebook shows when it is the last value 
 
 from ssm_lib.plots.convolution import costs, leak, rows
 from ssm_lib.plots.curves import kernels, signals, spectrum, views
+from ssm_lib.plots.deep import ablation, fields, growth
 from ssm_lib.plots.discretization import (
     half_plane,
     loglog,
@@ -32,6 +33,7 @@ from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
 
 __all__ = [
+    "ablation",
     "alias",
     "bases",
     "costs",
@@ -45,9 +47,11 @@ __all__ = [
     "decomposition",
     "digits",
     "errors",
+    "fields",
     "film",
     "frequency_response",
     "gains",
+    "growth",
     "half_plane",
     "influence",
     "kernels",

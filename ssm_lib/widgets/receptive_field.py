@@ -91,6 +91,7 @@ class ReceptiveField(Widget):
 
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         lags, blocks = figure.subplots(1, 2, width_ratios=(3, 2))
+        highest = 0.0
         for (name, rows), (colour, dash, mark) in zip(
             self.fields().items(), STYLES, strict=False
         ):
@@ -101,10 +102,11 @@ class ReceptiveField(Widget):
             lags.axvline(float(reach[self.block - 1]), color=colour, ls=dash, lw=0.8)
             numbers = range(1, BLOCKS + 1)
             blocks.plot(numbers, reach, mark, color=colour, ls=dash, label=words)
+            highest = max(highest, float(reach.max()))
         lags.set(xlabel="lag (steps)", ylabel="share of the field (%)")
         lags.set(title=f"Block {self.block}", yscale="log" if self.log else "linear")
         blocks.set(xlabel="block", ylabel="lag (steps)", xticks=range(1, BLOCKS + 1))
-        blocks.set(title=f"Reach of {100 * self.share:.0f} %", ylim=(0, None))
+        blocks.set(title=f"Reach of {100 * self.share:.0f} %", ylim=(0, 1.06 * highest + 1))
         lags.legend(frameon=False)
         for ax in (lags, blocks):
             ax.spines[["top", "right"]].set_visible(False)

@@ -107,7 +107,7 @@ class Block(nn.Module):
     ValueError, TypeError
         On an unknown norm, a prenorm that is no bool, or a dropout outside [0, 1].
 
-    Source: Gu et al. 2022, S4, App. D; order of the standalone S4D model.
+    Equation: eq-residual-block (Gu et al. 2022, S4, App. D; order of the standalone S4D model)
     """
 
     def __init__(

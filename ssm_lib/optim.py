@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
@@ -61,3 +62,37 @@ def param_groups(
             "weight_decay": 0.0,
         },
     ]
+
+
+def decay_left(rates: Iterable[float], weight_decay: float) -> float:
+    """The factor that weight decay alone leaves of a parameter: the product of 1 - rate * weight_decay.
+
+    AdamW decays apart from its gradient; a parameter whose gradient is zero becomes its start times this.
+
+    Parameters
+    ----------
+    rates
+        The learning rate of every step.
+    weight_decay
+        Of the parameter's group.
+
+    Returns
+    -------
+    float
+        About exp(-weight_decay * sum(rates)).
+
+    Raises
+    ------
+    ValueError
+        If a rate times the weight decay is not in [0, 1): then a step would not shrink the parameter.
+
+    Equation: eq-decay-left (Loshchilov and Hutter 2019)
+    """
+    left = 1.0
+    for rate in rates:
+        if not 0 <= rate * weight_decay < 1:
+            raise ValueError(
+                f"rate * weight_decay must lie in [0, 1), got {rate} * {weight_decay}"
+            )
+        left *= 1 - rate * weight_decay
+    return left

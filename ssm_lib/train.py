@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ def fit(
     seed: int = 0,
     objective: str = "accuracy",
     warmup: float = 0.0,
+    groups: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[dict[str, float]]:
     """Train a model of sequences and measure it after each epoch.
 
@@ -57,6 +58,9 @@ def fit(
         the mean squared error is both; ``"r2"``: it is minimized, and 1 - MSE / variance measured.
     warmup
         Share of all steps, in [0, 1), in which the learning rate first rises to its peak.
+    groups
+        Optimizer groups to use in place of those of `param_groups`; `lr` and `weight_decay` hold for a
+        group that does not set its own.
 
     Returns
     -------
@@ -78,7 +82,12 @@ def fit(
     device = _device(model)
     u, y = _to(train[0], device), train[1].to(device)
     steps = epochs * math.ceil(len(y) / batch_size)
-    optimize = _optimizer(model, steps, lr, weight_decay, objective, warmup)
+    if groups is None:
+        groups = param_groups(model, lr, lr / 4, weight_decay)
+    optimizer = torch.optim.AdamW(
+        [dict(group) for group in groups], lr=lr, weight_decay=weight_decay
+    )
+    optimize = _optimize(model, optimizer, steps, objective, warmup)
     order = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
     with tqdm(total=steps, unit="step", desc="training") as bar:
@@ -140,7 +149,8 @@ def fit_stream(
     validate.positive_int("steps", steps)
     validate.positive_int("every", every)
     device = _device(model)
-    optimize = _optimizer(model, steps, lr, weight_decay, objective, warmup)
+    optimizer = torch.optim.AdamW(param_groups(model, lr, lr / 4, weight_decay))
+    optimize = _optimize(model, optimizer, steps, objective, warmup)
     generator = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
     model.train()
@@ -241,11 +251,10 @@ class _Tally:
         return 1 - error / max(square - mean**2, SMALLEST_VARIANCE)
 
 
-def _optimizer(
+def _optimize(
     model: nn.Module,
+    optimizer: torch.optim.Optimizer,
     steps: int,
-    lr: float,
-    weight_decay: float,
     objective: str,
     warmup: float,
 ) -> Callable[[dict[str, Tensor], Tensor, _Tally, str], None]:
@@ -259,7 +268,6 @@ def _optimizer(
             return (step + 1) / rising
         return (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
 
-    optimizer = torch.optim.AdamW(param_groups(model, lr, lr / 4, weight_decay))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
     def optimize(inputs: dict[str, Tensor], y: Tensor, tally: _Tally, where: str) -> None:

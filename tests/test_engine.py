@@ -21,6 +21,7 @@ from ssm_lib.optim import param_groups
 from ssm_lib.recipes import (
     EXPERIMENTS,
     RECIPES,
+    ablations,
     as_recipe,
     dlr,
     pendulum,
@@ -375,7 +376,7 @@ def test_records_are_made_of_experiments(tmp_path):
 
 
 def test_no_two_recipes_have_one_name():
-    others = dlr, pendulum, s4d_laws, spoken_digits, structured
+    others = ablations, dlr, pendulum, s4d_laws, spoken_digits, structured
     parts = EXPERIMENTS, *(module.RECIPES for module in others)
     assert len(RECIPES) == sum(map(len, parts))
     assert {name for name, recipe in RECIPES.items() if recipe.run is run} == set(EXPERIMENTS)

@@ -168,7 +168,7 @@ def initial_dt(
     TypeError, ValueError
         If not 0 < dt_min <= dt_max, finite numbers.
 
-    Source: Gu et al. 2021, LSSL, App. B.3.
+    Equation: eq-dt-range (Gu et al. 2021, LSSL, App. B.3)
     """
     validate.positive("dt_min", dt_min)
     validate.positive("dt_max", dt_max)

@@ -5,6 +5,7 @@ Every function returns a figure that a notebook shows when it is the last value 
 
 from ssm_lib.plots.convolution import costs, leak, rows
 from ssm_lib.plots.curves import kernels, signals, spectrum, views
+from ssm_lib.plots.deep import ablation, fields, growth
 from ssm_lib.plots.discretization import (
     half_plane,
     loglog,
@@ -33,6 +34,7 @@ from ssm_lib.plots.s5 import plans, timescales
 from ssm_lib.plots.speed import benchmark, growth, roofline
 
 __all__ = [
+    "ablation",
     "alias",
     "bases",
     "costs",
@@ -47,6 +49,7 @@ __all__ = [
     "decomposition",
     "digits",
     "errors",
+    "fields",
     "film",
     "frequency_response",
     "gains",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ssm_lib.engine.config import Experiment
 from ssm_lib.recipes import (
+    ablations,
     atomic,
     dlr,
     papers,
@@ -24,6 +25,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     **papers.EXPERIMENTS,
 }
 RECIPES: dict[str, Recipe] = {
+    **ablations.RECIPES,
     **dlr.RECIPES,
     **pendulum.RECIPES,
     **s4d_laws.RECIPES,

@@ -14,6 +14,7 @@ from ssm_lib.widgets.memory_explorer import MemoryExplorer
 from ssm_lib.widgets.one_step import OneStep
 from ssm_lib.widgets.padding import Padding
 from ssm_lib.widgets.rank_one import RankOne
+from ssm_lib.widgets.receptive_field import ReceptiveField
 from ssm_lib.widgets.scan_tree import ScanTree
 from ssm_lib.widgets.softmax_mode import SoftmaxMode
 
@@ -29,6 +30,7 @@ __all__ = [
     "OneStep",
     "Padding",
     "RankOne",
+    "ReceptiveField",
     "ScanTree",
     "SoftmaxMode",
 ]

@@ -266,7 +266,7 @@ RATES = bench.Rates(1e11, 5e10, 1e10)
 CURVES = {"one": ({1: 1.0, 2: 2.0}, {1: 1.5, 2: 2.5}), "two": ({1: 2.0}, {1: 2.0})}
 FIGURES = {
     "roofline": lambda: plots.roofline(RATES, {"a": (bench.Work(float32=1e9, bytes=1e9), 200.0)}),
-    "growth": lambda: plots.growth({"length L": CURVES, "batch B": {"two": CURVES["two"]}}),
+    "scaling": lambda: plots.scaling({"length L": CURVES, "batch B": {"two": CURVES["two"]}}),
     "benchmark": lambda: plots.benchmark({"record": ROWS, "here": ROWS[:3]}),
 }
 
@@ -287,7 +287,7 @@ def test_figures_hold_the_data():
     assert max(roof.get_ydata()) == 100
     assert min(roof.get_ydata()) == pytest.approx(1)  # 0.1 operations a byte, at 10 GB/s
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (1, 5)
-    left, right = FIGURES["growth"]().axes
+    left, right = FIGURES["scaling"]().axes
     assert [list(line.get_ydata()) for line in left.lines][:2] == [[1.0, 2.0], [1.5, 2.5]]
     assert left.lines[2].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
     left, right = FIGURES["benchmark"]().axes

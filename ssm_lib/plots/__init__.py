@@ -31,14 +31,12 @@ from ssm_lib.plots.runs import belief, digits, run_curve, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes, sampled_response
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
-from ssm_lib.plots.speed import benchmark, growth, roofline
+from ssm_lib.plots.speed import benchmark, roofline, scaling
 
 __all__ = [
     "ablation",
     "alias",
     "bases",
-    "costs",
-    "leak",
     "basis",
     "belief",
     "benchmark",
@@ -46,6 +44,7 @@ __all__ = [
     "capacities",
     "circles",
     "conditioning",
+    "costs",
     "decomposition",
     "digits",
     "errors",
@@ -58,6 +57,7 @@ __all__ = [
     "influence",
     "kernels",
     "laws",
+    "leak",
     "lengths",
     "log_curves",
     "loglog",
@@ -75,6 +75,7 @@ __all__ = [
     "rows",
     "run_curve",
     "sampled_response",
+    "scaling",
     "signals",
     "spectrum",
     "spread",

@@ -50,7 +50,7 @@ def roofline(rates: Rates, points: Mapping[str, tuple[Work, float]]) -> Figure:
     return done(figure)
 
 
-def growth(
+def scaling(
     panels: Mapping[str, Mapping[str, tuple[Mapping[int, float], Mapping[int, float]]]],
 ) -> Figure:
     """Measured times as marks, estimated ones as lines, over a size; one panel for each size.

@@ -63,6 +63,23 @@ def test_cell_ids_are_kept(notebook):
     assert len(set(ids)) == len(ids)
 
 
+def test_nothing_is_left_to_do(notebook):
+    """`make new-chapter` writes TODO where a chapter's own words and numbers belong."""
+    texts = [cell.source for cell in notebook.cells] + [json.dumps(cell.metadata) for cell in notebook.cells]
+    left = [line for text in texts for line in text.splitlines() if "TODO" in line]
+    assert not left, "left to do:\n" + "\n".join(left)
+
+
+def test_nothing_is_left_to_do_in_the_library(root):
+    left = [
+        f"{path.relative_to(root)}:{number}: {line.strip()}"
+        for path in sorted((root / "ssm_lib").rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1)
+        if "TODO" in line
+    ]
+    assert not left, "left to do:\n" + "\n".join(left)
+
+
 def test_setup_cell_is_the_template(root, notebook):
     first = code_cells(notebook)[0]
     assert first.metadata.get("tags") == setup_cell.TAGS

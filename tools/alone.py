@@ -237,16 +237,18 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             for path in paths:
                 start, place = time.monotonic(), Path(scratch) / name / path.stem
                 problems = run_chapter(published / "notebooks" / path.name, python, published, place)
-                results.append(Result(path.stem, name, time.monotonic() - start, problems))
+                result = Result(path.stem, name, time.monotonic() - start, problems)
+                results.append(result)
                 say(
-                    f"alone:   {name} {path.stem}: {'FAILED' if problems else 'passed'} in {results[-1].seconds:.0f} s"
+                    f"alone:   {name} {path.stem}: {'FAILED' if problems else 'passed'} in {result.seconds:.0f} s"
                 )
+                print("".join(f"\n{problem}\n" for problem in problems), end="", flush=True)
             versions[name] = installed(python)
     report = table(results, versions)
     (folder / "report.md").write_text(report + "\n", encoding="utf8")
     print(f"\n{report}\n")
-    failures = [f"{r.environment}: {r.chapter}\n{problem}" for r in results for problem in r.problems]
-    return fail("\n\n".join(failures)) if failures else 0
+    failed = [f"{result.chapter} ({result.environment})" for result in results if result.problems]
+    return fail(f"{len(failed)} of {len(results)} failed: {', '.join(failed)}") if failed else 0
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ lint: setup ## ruff on code and notebooks, mypy on the library
 bench: setup ## measure the library on this machine
 	@mkdir -p book/results && $(PY) -m ssm_lib bench --save book/results $(ARGS)
 
-alone: setup ## run each chapter alone with the oldest packages and with the pinned ones (ARGS="05 --environment oldest")
+alone: setup ## run each chapter by itself, with the oldest and the pinned packages (ARGS=05)
 	@$(PY) -m tools.alone $(ARGS)
 
 audit: setup ## compare all that .venv holds with the package index's advisories (fetches pip-audit)

@@ -189,6 +189,33 @@ def test_readme_runs(root, tmp_path, monkeypatch):
     assert all(model[key].equal(again[key]) for key in model)
 
 
+STORED = {  # names and shapes for 3 channels and 4 states: README, "Versions", promises that they stay
+    "lssl": {"A": (4, 4), "B": (4,), "C": (3, 4), "D": (3,), "log_dt": (3,)},
+    "s4": {"P": (1, 3, 2, 2), "B": (3, 2, 2), "C": (3, 2, 2), "D": (3,)}
+    | {"log_neg_re": (3, 2), "imag": (3, 2), "log_dt": (3,)},
+    "dss": {"re": (4,), "imag": (4,), "W": (3, 4, 2), "D": (3,), "log_dt": (3,)},
+    "s4d": {"log_neg_re": (3, 2), "imag": (3, 2), "B": (3, 2, 2), "C": (3, 2, 2), "D": (3,), "log_dt": (3,)},
+    "s5": {"Lambda_re": (2,), "Lambda_im": (2,), "B": (2, 3, 2), "C": (3, 2, 2), "D": (3,), "log_dt": (2,)},
+    "dlr": {"theta": (4,), "imag": (4,), "W": (3, 4, 2), "D": (3,)},
+}
+BLOCK = {"norm.weight": (3,), "norm.bias": (3,), "mix.weight": (6, 3), "mix.bias": (6,)}
+BLOCK |= {f"layer.{name}": shape for name, shape in STORED["s4d"].items()}
+MODEL = {f"blocks.0.{name}": shape for name, shape in BLOCK.items()}
+MODEL |= {"encoder.weight": (3, 2), "encoder.bias": (3,), "norm.weight": (3,), "norm.bias": (3,)}
+MODEL |= {"decoder.weight": (5, 3), "decoder.bias": (5,)}
+
+
+@pytest.mark.parametrize("layer", STORED)
+def test_what_a_layer_stores_stays(layer):
+    stored = ssm_lib.LAYERS[layer](3, 4).state_dict()
+    assert {name: tuple(x.shape) for name, x in stored.items()} == STORED[layer]
+
+
+def test_what_a_model_stores_stays():
+    stored = ssm_lib.SequenceModel(2, 5, d_model=3, n_layers=1, layer_args={"d_state": 4}).state_dict()
+    assert {name: tuple(x.shape) for name, x in stored.items()} == MODEL
+
+
 def test_workflows_pin_each_action_to_a_commit(root):
     for path in (root / ".github" / "workflows").glob("*.yml"):
         for used in re.findall(r"uses: *(.*)", path.read_text(encoding="utf8")):

@@ -2,7 +2,7 @@
 PY = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint bench set-repository vendor clean
+.PHONY: help setup book serve test lint bench alone audit new-chapter new-model set-repository vendor clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s%s\n", $$1, $$2}'
@@ -24,6 +24,20 @@ lint: setup ## ruff on code and notebooks, mypy on the library
 
 bench: setup ## measure the library on this machine
 	@mkdir -p book/results && $(PY) -m ssm_lib bench --save book/results $(ARGS)
+
+alone: setup ## run each chapter by itself, with the oldest and the pinned packages (ARGS=05)
+	@$(PY) -m tools.alone $(ARGS)
+
+audit: setup ## compare all that .venv holds with the package index's advisories (fetches pip-audit)
+	@test -x _build/audit/bin/pip-audit || { $(PY) -m venv _build/audit && _build/audit/bin/pip install -q pip-audit; }
+	@$(PY) -m pip freeze --exclude-editable | sed 's/+.*//' > _build/audit/frozen.txt
+	@_build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement _build/audit/frozen.txt
+
+new-chapter: setup ## start a chapter: NAME=15_selection TITLE="Selection"
+	@$(PY) -m tools.new chapter "$(NAME)" "$(TITLE)"
+
+new-model: setup ## start a model and its layer: NAME=EMA
+	@$(PY) -m tools.new model "$(NAME)"
 
 set-repository: setup ## write the publisher's repository everywhere: URL=https://github.com/me/ssm-book
 	@$(PY) -m tools.repository "$(URL)"

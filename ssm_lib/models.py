@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -15,7 +15,7 @@ from ssm_lib.blocks import Block, keep_mask, make_norm, normalize
 from ssm_lib.encoders import RealEncoder, TokenEncoder
 from ssm_lib.layers import LAYERS, SSMLayer
 
-SEQUENCE_LAYERS: dict[str, type[SSMLayer] | type[Attention]] = {
+SEQUENCE_LAYERS: dict[str, Callable[..., SSMLayer | Attention]] = {
     **LAYERS,
     "attention": Attention,
 }

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from conftest import HTML, ROOT
 
-from tools import repository, sphinx_book
+from tools import execute, repository, sphinx_book
 
 PAGES = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
 LOADS = {
@@ -185,6 +186,29 @@ def test_colab_buttons_are_there_once_they_lead_home(html, root):
         repository.configured(root).startswith("https://github.com/")
         and repository.configured(root) != repository.PLACEHOLDER
     )
+
+
+def test_colab_buttons_open_files_that_are_there(root):
+    """What the theme makes of _config.yml and a page, once a repository is set."""
+    from jupyter_book.config import yaml_to_sphinx
+    from sphinx_book_theme.header_buttons.launch import add_launch_buttons
+
+    settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf8"))
+    settings["repository"]["url"] = "https://github.com/me/book"
+    options = yaml_to_sphinx(settings)[0]["html_theme_options"]
+    for chapter in execute.chapters(root):
+        name = chapter.relative_to(root).with_suffix("").as_posix()
+        environment = SimpleNamespace(
+            doc2path=lambda page: str(root / f"{page}.ipynb"), metadata={name: {"kernelspec": {}}}
+        )
+        app = SimpleNamespace(env=environment, config={"html_theme_options": options})
+        context = {"pagename": name, "sourcename": "page.ipynb", "header_buttons": []}
+        context |= {"github_url": "https://github.com", "github_user": "me", "github_repo": "book"}
+        add_launch_buttons(app, name, "page.html", context, None)
+        [button] = context["header_buttons"][0]["buttons"]
+        home = "https://colab.research.google.com/github/me/book/blob/main/"
+        assert button["url"].startswith(home), button["url"]
+        assert (root / button["url"].removeprefix(home)).is_file(), button["url"]
 
 
 def test_size(html, record_property):

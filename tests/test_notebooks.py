@@ -12,6 +12,7 @@ from tools import execute, repository, setup_cell
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KEEPS_OUTPUT = "# NBVAL_CHECK_OUTPUT"
+DEVICE = 'device = "cuda" if torch.cuda.is_available() else "cpu"'
 MAX_LINES, MEDIAN_LINES, FEWEST, MOST = 15, 6, 20, 40
 
 
@@ -62,6 +63,23 @@ def test_cell_ids_are_kept(notebook):
     assert len(set(ids)) == len(ids)
 
 
+def test_nothing_is_left_to_do(notebook):
+    """`make new-chapter` writes TODO where a chapter's own words and numbers belong."""
+    texts = [cell.source for cell in notebook.cells] + [json.dumps(cell.metadata) for cell in notebook.cells]
+    left = [line for text in texts for line in text.splitlines() if "TODO" in line]
+    assert not left, "left to do:\n" + "\n".join(left)
+
+
+def test_nothing_is_left_to_do_in_the_library(root):
+    left = [
+        f"{path.relative_to(root)}:{number}: {line.strip()}"
+        for path in sorted((root / "ssm_lib").rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1)
+        if "TODO" in line
+    ]
+    assert not left, "left to do:\n" + "\n".join(left)
+
+
 def test_setup_cell_is_the_template(root, notebook):
     first = code_cells(notebook)[0]
     assert first.metadata.get("tags") == setup_cell.TAGS
@@ -72,6 +90,16 @@ def test_setup_cell_is_short_and_narrow():
     lines = setup_cell.source(repository.PLACEHOLDER).splitlines()
     assert len(lines) <= MAX_LINES
     assert max(map(len, lines)) <= 84
+
+
+def test_one_variable_moves_the_chapter_to_a_gpu(notebook):
+    """`device`, set once by the same line; and nothing that a T4 lacks (bfloat16)."""
+    named = [line for cell in code_cells(notebook) for line in cell.source.splitlines() if "cuda" in line]
+    assert named in ([], [DEVICE]), f"a GPU is named by {DEVICE!r} and by nothing else: {named}"
+    for number, cell in enumerate(code_cells(notebook), 1):
+        used = re.findall(r"\bdevice\b(?![\"'])", cell.source.replace(".device", ""))
+        assert not used or named, f"code cell {number} uses device, which no cell sets: {DEVICE!r}"
+        assert "bfloat16" not in cell.source, f"code cell {number}: a T4 has no bfloat16"
 
 
 def test_drawings_have_alt_text(notebook):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import repository, setup_cell
+from tools import alone, repository, setup_cell
+from tools.alone import URL
 
-URL = "https://git.example.org/someone/book"
 CHECK = """
 import json, sys
 import importlib.metadata as metadata
@@ -27,29 +27,10 @@ print(json.dumps({"library": ssm_lib.__file__, "before": before, "after": after,
 """
 
 
-def git(*arguments, cwd):
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def published(root, tmp_path_factory):
-    """A repository that holds the working tree's library and chapters, with its address set."""
-    folder = tmp_path_factory.mktemp("published")
-    copied = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "ssm_lib", "notebooks"],
-        cwd=root, check=True, capture_output=True, text=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, copied):
-        if (root / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((root / name).read_bytes())
-    for path in (folder / "notebooks").glob("*.ipynb"):
-        repository.set_in_notebook(path, URL)
-    git("init", "--quiet", cwd=folder)
-    git("add", ".", cwd=folder)
-    git("commit", "--quiet", "-m", "Publish", cwd=folder)
-    return folder
+    """A repository that holds the working tree, with its address set."""
+    return alone.publish(root, tmp_path_factory.mktemp("published"))
 
 
 @pytest.fixture
@@ -75,11 +56,8 @@ def elsewhere(tmp_path, published):
             "HOME": str(tmp_path),
             "PYTHONPATH": str(packages),
             "OMP_NUM_THREADS": "1",
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"url.{published.as_uri()}.insteadOf",
-            "GIT_CONFIG_VALUE_0": URL,
-            "GIT_ALLOW_PROTOCOL": "file",
             "PIP_NO_INDEX": "1",
+            **alone.led_to(published),
         }
         return subprocess.run(
             [sys.executable, "-S", script.name],

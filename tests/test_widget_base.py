@@ -5,6 +5,8 @@ import inspect
 import json
 import math
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -134,6 +136,18 @@ def test_settings_are_the_constructor_s():
 def test_wrong_settings(setting, message):
     with pytest.raises(traitlets.TraitError, match=message):
         Everything(**setting)
+
+
+def test_widgets_load_with_the_traitlets_of_colab():
+    """Version 5.7 has no `Int[int, int]`."""
+    program = (
+        "import anywidget, traitlets\n"
+        "for kind in (traitlets.Int, traitlets.Float, traitlets.Enum, traitlets.Bool):\n"
+        "    kind.__class_getitem__ = None\n"
+        "import ssm_lib.widgets\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_figure_is_demanded():

@@ -1,5 +1,7 @@
 """State space layers with one contract: see `ssm_lib.layers.base.SSMLayer`."""
 
+from collections.abc import Callable
+
 from ssm_lib.layers.base import SSMLayer
 from ssm_lib.layers.dlr import DLR
 from ssm_lib.layers.dss import DSS
@@ -8,7 +10,8 @@ from ssm_lib.layers.s4 import S4
 from ssm_lib.layers.s4d import S4D
 from ssm_lib.layers.s5 import S5
 
-LAYERS: dict[str, type[SSMLayer]] = {
+# Called with d_model, d_state and a layer's own words: the base class would take other arguments.
+LAYERS: dict[str, Callable[..., SSMLayer]] = {
     "lssl": LSSL,
     "s4": S4,
     "dss": DSS,

@@ -22,6 +22,18 @@ import traitlets
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    _Int = traitlets.Int[int, int]
+    _Float = traitlets.Float[float, float]
+    _Enum = traitlets.Enum[str]
+    _Bool = traitlets.Bool[bool, bool | int]
+else:  # Colab's traitlets are 5.7, whose types take no arguments
+    _Int, _Float, _Enum, _Bool = (
+        traitlets.Int,
+        traitlets.Float,
+        traitlets.Enum,
+        traitlets.Bool,
+    )
+
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 STYLES = (  # Okabe-Ito colour, dash, marker of the slots 0 to 4, as in base.css and base_charts.js
     ("#0072b2", "-", "o"),
@@ -32,7 +44,7 @@ STYLES = (  # Okabe-Ito colour, dash, marker of the slots 0 to 4, as in base.css
 )
 
 
-class Integer(traitlets.Int[int, int]):
+class Integer(_Int):
     """An integer from `low` to `high`, in steps of `step` from `low`."""
 
     def __init__(self, default: int, low: int, high: int, step: int = 1) -> None:
@@ -53,7 +65,7 @@ class Integer(traitlets.Int[int, int]):
         return {"min": self.low, "max": self.high, "step": self.step}
 
 
-class Number(traitlets.Float[float, float]):
+class Number(_Float):
     """A number from `low` to `high`. The browser's slider goes in steps of `step`.
 
     With ``log=True`` the slider runs over log10 of the number, and `step` is in decades.
@@ -78,7 +90,7 @@ class Number(traitlets.Float[float, float]):
         return {"min": self.low, "max": self.high, "step": self.step, "log": self.log}
 
 
-class Choice(traitlets.Enum[str]):
+class Choice(_Enum):
     """One of some words."""
 
     def __init__(self, default: str, values: Sequence[str]) -> None:
@@ -89,7 +101,7 @@ class Choice(traitlets.Enum[str]):
         return {"values": list(self.values or ())}
 
 
-class Flag(traitlets.Bool[bool, bool | int]):
+class Flag(_Bool):
     """On or off."""
 
     def __init__(self, default: bool) -> None:

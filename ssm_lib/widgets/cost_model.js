@@ -83,7 +83,7 @@ export default widget({
   name: "cost-model",
   label: "The cost of six ways",
   controls: [size("log2_L", "Length L"), size("log2_N", "State N"), size("log2_H", "Channels H"), size("log2_B", "Batch B"),
-    slider("peak", "Peak", {unit: "GFLOP/s"}), slider("bandwidth", "Bandwidth", {unit: "GB/s"}), slider("call", "One call", {unit: "µs"})],
+    slider("peak", "Peak", {unit: "GFLOP/s"}), slider("bandwidth", "Memory", {unit: "GB/s"}), slider("call", "One call", {unit: "µs"})],
   panels: [[chart("times", "Estimated time of each way", drawTimes)]],
   compute: (settings) => ({all: times(settings)}),
   readout,

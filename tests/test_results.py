@@ -58,3 +58,8 @@ def test_what_was_not_run_is_said(folder):
 def test_a_run_that_failed_is_a_result(folder):
     assert "R² -0.250" in results.page_text(folder("bad", {"test_r2": -0.25}))
     assert "not finite" in results.cell([float("nan")], "r2")
+
+
+def test_a_record_without_a_score_is_no_row(folder):
+    with pytest.raises(ValueError, match="no score in a run with .'loss'"):
+        results.page_text(folder("lost", {"loss": 0.5}))

@@ -46,6 +46,8 @@ def scores(run: dict[str, Any]) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = {}
     for variant in run.get("decays", []):
         found[f"decay {variant['decay']:g}", "r2"] = variant["test_r2"]
+    for name, row in run.get("variants", {}).items():
+        found[name, "accuracy"] = row["test_accuracy"]
     for key, value in run.items():
         kind = key.removeprefix("test_")
         if key == "half_rate":
@@ -54,6 +56,8 @@ def scores(run: dict[str, Any]) -> dict[tuple[str, str], float]:
             found |= {(name, kind): x for name, x in value.items()}
         elif key.startswith("test_"):
             found["", kind] = value
+    if not found:
+        raise ValueError(f"no score in a run with {sorted(run)}; expected test_…, mse, decays or variants")
     return found
 
 

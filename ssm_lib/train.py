@@ -8,17 +8,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from ssm_lib import validate
+from ssm_lib.objectives import OBJECTIVES, Objective, Tally, last_steps
 from ssm_lib.optim import param_groups
 
 Inputs = (
     Tensor | Mapping[str, Tensor]
 )  # what a model is called with: u, or its arguments by name
-OBJECTIVES = ("accuracy", "mse", "r2")
-SMALLEST_VARIANCE = 1e-5  # of the targets, in R^2
 
 
 def fit(
@@ -55,7 +53,7 @@ def fit(
         Of the order of the training samples.
     objective
         ``"accuracy"``: cross-entropy is minimized, and the share of correct labels measured; ``"mse"``:
-        the mean squared error is both; ``"r2"``: it is minimized, and 1 - MSE / variance measured.
+        the mean squared error is both; or another of `ssm_lib.objectives.OBJECTIVES`.
     warmup
         Share of all steps, in [0, 1), in which the learning rate first rises to its peak.
     groups
@@ -87,22 +85,20 @@ def fit(
     optimizer = torch.optim.AdamW(
         [dict(group) for group in groups], lr=lr, weight_decay=weight_decay
     )
-    optimize = _optimize(model, optimizer, steps, objective, warmup)
+    goal = _objective(objective)
+    optimize = _optimize(model, optimizer, steps, goal, warmup)
     order = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
     with tqdm(total=steps, unit="step", desc="training") as bar:
         for epoch in range(1, epochs + 1):
             model.train()
-            tally = _Tally(objective)
+            tally = Tally(goal)
             for batch in torch.randperm(len(y), generator=order).split(batch_size):
                 part = {name: x[batch] for name, x in u.items()}
                 optimize(part, y[batch], tally, f"epoch {epoch}")
                 bar.update()
-            row = {
-                "epoch": epoch,
-                "loss": tally.loss(),
-                f"train_{objective}": tally.score(),
-            }
+            loss, reached = tally.total()
+            row = {"epoch": epoch, "loss": loss, f"train_{objective}": reached}
             row[f"test_{objective}"] = score(model, *test, objective)
             history.append(row)
             bar.set_postfix(
@@ -150,21 +146,23 @@ def fit_stream(
     validate.positive_int("every", every)
     device = _device(model)
     optimizer = torch.optim.AdamW(param_groups(model, lr, lr / 4, weight_decay))
-    optimize = _optimize(model, optimizer, steps, objective, warmup)
+    goal = _objective(objective)
+    optimize = _optimize(model, optimizer, steps, goal, warmup)
     generator = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
     model.train()
-    tally = _Tally(objective)
+    tally = Tally(goal)
     with tqdm(total=steps, unit="step", desc="training") as bar:
         for step in range(1, steps + 1):
             inputs, y = sample(generator)
             optimize(_to(inputs, device), y.to(device), tally, f"step {step}")
             bar.update()
             if step % every == 0 or step == steps:
-                row = {"step": step, "loss": tally.loss(), objective: tally.score()}
+                loss, reached = tally.total()
+                row = {"step": step, "loss": loss, objective: reached}
                 history.append(row)
                 bar.set_postfix({"loss": row["loss"], objective: row[objective]})
-                tally = _Tally(objective)
+                tally = Tally(goal)
     return history
 
 
@@ -186,7 +184,7 @@ def score(
     inputs, y
         As in `fit`.
     objective
-        ``"accuracy"`` (in [0, 1]), ``"mse"`` (over all numbers of all targets) or ``"r2"``.
+        A key of `ssm_lib.objectives.OBJECTIVES`: ``"accuracy"`` in [0, 1], ``"mse"``, ``"r2"``, ``"f1"``.
     batch_size
         Sequences per call of the model.
     rate
@@ -197,7 +195,7 @@ def score(
     ValueError
         On an unknown objective.
     """
-    device, tally = _device(model), _Tally(objective)
+    device, tally = _device(model), Tally(_objective(objective))
     training = model.training
     model.eval()
     named = _named(inputs)
@@ -206,7 +204,7 @@ def score(
         targets = y[batch].to(device)
         tally.add(_outputs(model, part, targets, rate), targets)
     model.train(training)
-    return tally.score()
+    return tally.total()[1]
 
 
 def accuracy(model: nn.Module, inputs: Inputs, y: Tensor, batch_size: int = 256) -> float:
@@ -214,50 +212,13 @@ def accuracy(model: nn.Module, inputs: Inputs, y: Tensor, batch_size: int = 256)
     return score(model, inputs, y, "accuracy", batch_size)
 
 
-class _Tally:
-    """Sums of what was predicted, on the device: the loss and the objective over many batches."""
-
-    def __init__(self, objective: str) -> None:
-        self.objective = validate.one_of("objective", objective, OBJECTIVES)
-        self.count, self.losses, self.weights = 0, 0.0, 0
-        self.sums: Tensor | int = (
-            0  # correct labels, or squared errors, targets and their squares
-        )
-
-    def add(self, outputs: Tensor, y: Tensor) -> None:
-        outputs = outputs.detach()
-        self.count += y.numel()
-        if self.objective == "accuracy":
-            self.sums = self.sums + (outputs.argmax(-1) == y).sum()
-            return
-        y = y.double()
-        error = (outputs.double() - y).square().sum()
-        self.sums = self.sums + torch.stack([error, y.sum(), y.square().sum()])
-
-    def add_loss(self, loss: float, weight: int) -> None:
-        self.losses += loss * weight
-        self.weights += weight
-
-    def loss(self) -> float:
-        return self.losses / self.weights
-
-    def score(self) -> float:
-        assert isinstance(self.sums, Tensor)
-        if self.objective == "accuracy":
-            return int(self.sums) / self.count
-        error, mean, square = (self.sums / self.count).tolist()
-        if self.objective == "mse":
-            return error
-        return 1 - error / max(square - mean**2, SMALLEST_VARIANCE)
-
-
 def _optimize(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     steps: int,
-    objective: str,
+    objective: Objective,
     warmup: float,
-) -> Callable[[dict[str, Tensor], Tensor, _Tally, str], None]:
+) -> Callable[[dict[str, Tensor], Tensor, Tally, str], None]:
     """One step of training as a function of a batch, the tally it is added to, and its name in errors."""
     if not 0 <= warmup < 1:
         raise ValueError(f"warmup must lie in [0, 1), a share of the steps, got {warmup}")
@@ -270,20 +231,16 @@ def _optimize(
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
-    def optimize(inputs: dict[str, Tensor], y: Tensor, tally: _Tally, where: str) -> None:
+    def optimize(inputs: dict[str, Tensor], y: Tensor, tally: Tally, where: str) -> None:
         outputs = _outputs(model, inputs, y)
-        if objective == "accuracy":
-            loss = F.cross_entropy(outputs.flatten(0, -2), y.flatten())
-        else:
-            loss = F.mse_loss(outputs, y)
+        loss = objective.loss(outputs, y)
         if not torch.isfinite(loss):
             raise FloatingPointError(_diverged(model, where, loss))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-        tally.add_loss(loss.item(), len(y))
-        tally.add(outputs, y)
+        tally.add(outputs, y, loss, len(y))
 
     return optimize
 
@@ -294,10 +251,11 @@ def _outputs(
     """The model's outputs, of as many of the last steps as the targets have."""
     first, *rest = inputs.items()
     arguments = dict(rest) if rate == 1 else {**dict(rest), "rate": rate}
-    outputs = model(first[1], **arguments)
-    if outputs.ndim == 3 and y.ndim > 1 and y.shape[1] < outputs.shape[1]:
-        outputs = outputs[:, -y.shape[1] :]
-    return outputs
+    return last_steps(model(first[1], **arguments), y)
+
+
+def _objective(name: str) -> Objective:
+    return OBJECTIVES[validate.one_of("objective", name, OBJECTIVES)]
 
 
 def _named(inputs: Inputs) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssm_lib.engine.data import Parts, grouped
-from ssm_lib.engine.objectives import OBJECTIVES
+from ssm_lib.objectives import OBJECTIVES
 from ssm_lib.tasks import base, registry
 from ssm_lib.tasks.base import FiniteTask, StreamTask, Task, generator
 

@@ -120,14 +120,16 @@ def test_scores_are_what_their_names_say():
     assert score(model, u, 2 * u, "r2", rate=2.0) == pytest.approx(1)
     last = score(model, u, u[:, -2:], "mse")  # only the last steps are compared
     assert last == 0
-    with pytest.raises(ValueError, match="unknown objective 'f1'"):
-        score(model, u, y, "f1")
+    with pytest.raises(ValueError, match="unknown objective 'mae'"):
+        score(model, u, y, "mae")
 
 
 def test_labels_of_each_step():
     logits = torch.randn(8, 5, 3)
     labels = logits.argmax(-1)
-    assert score(Echo(1.0), logits, labels) == 1
+    assert score(Echo(1.0), logits, labels) == score(Echo(1.0), logits, labels, "f1") == 1
+    half = torch.where(torch.arange(5) < 2, labels, -100)  # these count for nothing
+    assert score(Echo(1.0), -logits, half) < 0.5 < score(Echo(1.0), logits, half)
     history = fit(Echo(1.0), (logits, labels), (logits, labels), 1, 0.01)
     assert history[0]["train_accuracy"] == 1
 

@@ -15,8 +15,8 @@ from typing import Any
 from torch import nn
 
 from ssm_lib.engine.errors import InputError, unknown
-from ssm_lib.engine.objectives import OBJECTIVES
 from ssm_lib.models import SEQUENCE_LAYERS, SequenceModel
+from ssm_lib.objectives import OBJECTIVES
 from ssm_lib.tasks.base import Task
 from ssm_lib.tasks.registry import TASKS
 

@@ -20,8 +20,7 @@ from tqdm import tqdm
 from ssm_lib.engine import checkpoint, data, snapshot, state
 from ssm_lib.engine.config import Experiment, part_size
 from ssm_lib.engine.folder import RunFolder
-from ssm_lib.engine.objectives import OBJECTIVES, last_steps
-from ssm_lib.engine.tally import Tally
+from ssm_lib.objectives import OBJECTIVES, Tally, last_steps
 from ssm_lib.optim import param_groups
 from ssm_lib.tasks.base import Batch, Inputs, Task
 

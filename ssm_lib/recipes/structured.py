@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssm_lib.engine.config import Experiment
-from ssm_lib.engine.objectives import IGNORED
+from ssm_lib.objectives import IGNORED
 from ssm_lib.recipes import experiments
 from ssm_lib.tasks import listops
 from ssm_lib.tasks.base import Task

@@ -35,7 +35,7 @@ class Task(Protocol):
     d_output
         Size of one output: classes, or numbers.
     objective
-        A key of `ssm_lib.engine.objectives.OBJECTIVES`: what is minimized and what is reported.
+        A key of `ssm_lib.objectives.OBJECTIVES`: what is minimized and what is reported.
     """
 
     d_input: int | None

@@ -30,6 +30,7 @@ from ssm_lib.plots.runs import belief, digits, run_curve, training
 from ssm_lib.plots.s4 import conditioning, decomposition, nodes
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
+from ssm_lib.plots.synthetic import examples, lag_matrices, scores, segmentations
 
 __all__ = [
     "alias",
@@ -45,12 +46,14 @@ __all__ = [
     "decomposition",
     "digits",
     "errors",
+    "examples",
     "film",
     "frequency_response",
     "gains",
     "half_plane",
     "influence",
     "kernels",
+    "lag_matrices",
     "laws",
     "lengths",
     "log_curves",
@@ -67,6 +70,8 @@ __all__ = [
     "responses",
     "rows",
     "run_curve",
+    "scores",
+    "segmentations",
     "signals",
     "spectrum",
     "spread",

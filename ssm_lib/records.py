@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -105,6 +105,64 @@ def load(name: str, folder: Path = FOLDER) -> dict[str, Any]:
         there = sorted(p.stem for p in folder.glob("*.json"))
         raise FileNotFoundError(f"no record {name!r} in {folder}; there are {there}")
     return json.loads(path.read_text(encoding="utf8"))
+
+
+class Spread(NamedTuple):
+    """A score over the seeds of a record: its mean, the worst, the best, and how many."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+def spread(name: str, score: str, folder: Path = FOLDER) -> Spread:
+    """One score of a record over its seeds.
+
+    Parameters
+    ----------
+    name
+        Of the record.
+    score
+        Its key in each run, such as ``"test_r2"``.
+    folder
+        Where the record is.
+
+    Raises
+    ------
+    FileNotFoundError
+        As `load`.
+    KeyError
+        If a run has no such score; it says what it has.
+    """
+    values = []
+    for run in load(name, folder)["runs"]:
+        if score not in run:
+            raise KeyError(f"no {score!r} in a run of {name!r}; it has {sorted(run)}")
+        values.append(float(run[score]))
+    return Spread(sum(values) / len(values), min(values), max(values), len(values))
+
+
+def table(
+    rows: Mapping[str, Mapping[str, str]], score: str, folder: Path = FOLDER
+) -> dict[str, dict[str, Spread]]:
+    """Scores of many records side by side: {row: {column: record's name}} -> {row: {column: spread}}.
+
+    What has not been recorded is left out.
+
+    Raises
+    ------
+    KeyError
+        As `spread`.
+    """
+    return {
+        row: {
+            column: spread(name, score, folder)
+            for column, name in names.items()
+            if (folder / f"{name}.json").is_file()
+        }
+        for row, names in rows.items()
+    }
 
 
 def environment(device: torch.device) -> dict[str, Any]:

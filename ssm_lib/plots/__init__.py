@@ -32,6 +32,7 @@ from ssm_lib.plots.s4 import conditioning, decomposition, nodes, sampled_respons
 from ssm_lib.plots.s4d import gains, laws, spread, weakly
 from ssm_lib.plots.s5 import plans, timescales
 from ssm_lib.plots.speed import benchmark, roofline, scaling
+from ssm_lib.plots.synthetic import examples, lag_matrices, scores, segmentations
 
 __all__ = [
     "ablation",
@@ -49,6 +50,7 @@ __all__ = [
     "digits",
     "errors",
     "fields",
+    "examples",
     "film",
     "frequency_response",
     "gains",
@@ -56,6 +58,7 @@ __all__ = [
     "half_plane",
     "influence",
     "kernels",
+    "lag_matrices",
     "laws",
     "leak",
     "lengths",
@@ -76,6 +79,8 @@ __all__ = [
     "run_curve",
     "sampled_response",
     "scaling",
+    "scores",
+    "segmentations",
     "signals",
     "spectrum",
     "spread",

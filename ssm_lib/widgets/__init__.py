@@ -4,6 +4,7 @@ Imported only where a page shows a widget; the layers need neither `anywidget` n
 """
 
 from ssm_lib.widgets.another_clock import AnotherClock
+from ssm_lib.widgets.atomic_tasks import AtomicTasks
 from ssm_lib.widgets.cost_model import CostModel
 from ssm_lib.widgets.echo import Echo
 from ssm_lib.widgets.eigenvalue_laws import EigenvalueLaws
@@ -21,6 +22,7 @@ from ssm_lib.widgets.softmax_mode import SoftmaxMode
 __all__ = [
     "AnotherClock",
     "CostModel",
+    "AtomicTasks",
     "Echo",
     "EigenvalueLaws",
     "EigenvaluePair",

@@ -420,13 +420,16 @@ def test_wrong_settings_say_what_was_expected(setting, message):
 
 @pytest.mark.browser
 def test_the_widget_says_what_it_shows_and_follows_every_control():
-    with on_page(AtomicTasks("reverse"), AtomicTasks("shift", 3), AtomicTasks("solve")) as page:
-        reverse, shift, solve = page.locator(".ssm-atomic-tasks").all()
+    with on_page(
+        AtomicTasks("reverse"), AtomicTasks("shift", 3), AtomicTasks("solve"), AtomicTasks("select")
+    ) as page:
+        reverse, shift, solve, select = page.locator(".ssm-atomic-tasks").all()
         assert "Reverse: the tokens backwards" in reverse.locator(".sw-readout").text_content()
         assert "8 different distances" in reverse.locator(".sw-readout").text_content()
         assert "Every answer lies 3 steps back." in shift.locator(".sw-readout").text_content()
-        hidden = ".sw-handle:not([style*='none'])"
-        assert [w.locator(hidden).count() for w in (reverse, solve)] == [8, 2]
+        assert "tokens 2, 4, 5. The answers lie 2 diff" in select.locator(".sw-readout").text_content()
+        shown = ".sw-handle:not([style*='none'])"
+        assert [w.locator(shown).count() for w in (reverse, solve)] == [8, 2]
         value = reverse.locator("input[name=value]")
         value.fill("0.25")
         assert page.evaluate("widgets[0].model.get('v0')") == 0.25

@@ -83,7 +83,7 @@ function drawInput(view, {task, s, x, marks, token}) {
   if (steps(task, s) > LENGTH) plot.region(7.5, steps(task, s) - 0.5, -1.3, 1.3);
   plot.stems(null, x, 0, {size: 3});
   plot.mark(token, 1.2, 4, {size: 3.2}); // the chosen one, from above
-  for (const i of marks) plot.note(i, -1.25, "marked", {anchor: "middle"});
+  plot.marks(marks, marks.map(() => -1.18), 3, {hollow: true});
   view.svg.querySelectorAll(".sw-handle").forEach((node) => {
     node.style.display = free(task, Number(node.getAttribute("aria-label").slice(6))) ? "" : "none";
   });
@@ -118,9 +118,10 @@ const chosen = (id, set, get) => {
   };
 };
 
-function readout({task, lags}) {
+function readout({task, lags, marks}) {
   const found = lags.filter(Number.isFinite), kinds = new Set(found).size;
   const words = [h("strong", {}, NAMES[task]), `: ${RULES[task]}. `];
+  if (marks.length) words.push(`Marked (diamonds): tokens ${marks.join(", ")}. `);
   if (found.length) words.push(kinds === 1 ? `Every answer lies ${found[0]} steps back.` : `The answers lie ${kinds} different distances back.`);
   return words;
 }

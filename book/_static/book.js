@@ -20,3 +20,13 @@ document.addEventListener("DOMContentLoaded", () => {
     new MutationObserver(nameControls).observe(button, { childList: true, subtree: true }); // icons become SVGs later
   }
 });
+
+// What scrolls sideways in its own box must be reachable by keyboard.
+function reachScrollers() {
+  for (const box of document.querySelectorAll(".bd-article :is(table, div.math)")) {
+    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    else if (box.tabIndex === 0) box.removeAttribute("tabindex");
+  }
+}
+addEventListener("load", reachScrollers);
+addEventListener("resize", reachScrollers);

@@ -35,7 +35,7 @@ class System:
 
 
 SYSTEMS = (
-    System("Attention", 2017, "vaswani2017attention", (), "11_dlr"),
+    System("Attention", 2017, "vaswani2017attention", (), "12_synthetic_tasks"),
     System("RNN scan", 2018, "martin2018parallelizing", (), "09_s5"),
     System("HiPPO", 2020, "gu2020hippo", (), "03_hippo", built=True),
     System("LSSL", 2021, "gu2021lssl", ("HiPPO",), "01_linear_state_spaces", built=True),

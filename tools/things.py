@@ -84,7 +84,7 @@ def read_chapter(path: Path, page: str, classes: list[str], seconds: float | Non
             if not exercises and "setup" not in cell.metadata.get("tags", []):
                 chapter.lines += sum(bool(line.strip()) for line in cell.source.splitlines())
             for name in classes:
-                if re.search(rf"\b{name}\(", cell.source) and name not in chapter.widgets:
+                if re.search(rf"\b{name}(?:\.\w+)?\(", cell.source) and name not in chapter.widgets:
                     chapter.widgets[name] = (section, asked)
     return chapter
 

@@ -265,8 +265,8 @@ def test_where_curves_cross():
 RATES = bench.Rates(1e11, 5e10, 1e10)
 CURVES = {"one": ({1: 1.0, 2: 2.0}, {1: 1.5, 2: 2.5}), "two": ({1: 2.0}, {1: 2.0})}
 FIGURES = {
-    "roofline": lambda: plots.roofline(RATES, {"a": (bench.Work(float32=1e9, bytes=1e9), 200.0)}),
-    "scaling": lambda: plots.scaling({"length L": CURVES, "batch B": {"two": CURVES["two"]}}),
+    "roofline": lambda: plots.roofline(RATES, {"a": (bench.Work(float32=1e9, bytes=1e9), 400.0)}),
+    "scaling": lambda: plots.scaling({"length L": CURVES, "batch B": {"two": CURVES["two"]}}, "here", [4, 3]),
     "benchmark": lambda: plots.benchmark({"record": ROWS, "here": ROWS[:3]}),
 }
 
@@ -284,12 +284,19 @@ def test_figures_have_labels_and_are_taken_off_pyplots_list(name):
 def test_figures_hold_the_data():
     [ax] = FIGURES["roofline"]().axes
     roof, point = ax.lines
-    assert max(roof.get_ydata()) == 100
-    assert min(roof.get_ydata()) == pytest.approx(1)  # 0.1 operations a byte, at 10 GB/s
-    assert (point.get_xdata()[0], point.get_ydata()[0]) == (1, 5)
+    assert list(roof.get_xdata()) == pytest.approx([1 / 3, 10, 30])  # a third of the data's, the corner
+    assert list(roof.get_ydata()) == pytest.approx([10 / 3, 100, 100])  # at 10 GB/s
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == (1, 2.5)
+    [up] = ax.collections[0].get_segments()
+    assert up[1] == pytest.approx([1, 10])  # to the roof
+    assert ax.texts[-1].get_text() == "25.0 %"
     left, right = FIGURES["scaling"]().axes
     assert [list(line.get_ydata()) for line in left.lines][:2] == [[1.0, 2.0], [1.5, 2.5]]
     assert left.lines[2].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
+    assert [ax.lines[-1].get_xdata()[0] for ax in (left, right)] == [4, 3]
+    [legend] = left.figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["one", "two", "measured", "estimated", "here"]
     left, right = FIGURES["benchmark"]().axes
     assert (left.get_title(), right.get_title()) == ("record", "here")
     assert list(right.lines[1].get_xdata()) == [row.library.ms for row in ROWS[:3]]

@@ -57,7 +57,7 @@ class Row:
 
     @property
     def share(self) -> float:
-        """Part of the floor that the library reaches: 1 is as fast as the machine can."""
+        """The floor over the library's time: 1 is at the floor."""
         return self.floor_ms / self.library.ms
 
 
@@ -79,7 +79,7 @@ class Work:
     calls: float = 0.0
 
     def floor_ms(self, rates: Rates) -> float:
-        """The larger of the time to compute and the time to move, in milliseconds: nothing is faster.
+        """The larger of the time to compute and the time to move, in milliseconds, at rates that were reached.
 
         Equation: eq-roofline (Williams et al. 2009)
         """

@@ -25,33 +25,33 @@ def roofline(rates: Rates, points: Mapping[str, tuple[Work, float]]) -> Figure:
     rates
         Of the machine: operations and bytes per second.
     points : {label: (work, milliseconds)}
-        At most six. Only operations in float32 and bytes count.
+        At most six. Only operations in float32 and bytes count. Beside each is its share of the roof.
     """
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
-        x = np.logspace(-1, 4, 101)  # operations per byte
+        ridge = rates.float32 / rates.bytes  # operations per byte
+        per_byte = [(work.float32 + work.fft) / work.bytes for work, _ in points.values()]
+        x = np.array([min(*per_byte, ridge) / 3, ridge, 3 * max(*per_byte, ridge)])
         roof = np.minimum(rates.float32, rates.bytes * x) / 1e9
         ax.loglog(x, roof, color=GREY, ls="-", lw=2)
-        ridge = rates.float32 / rates.bytes
-        ax.text(0.5, 0.22 * rates.bytes / 1e9, f"{rates.bytes / 1e9:.0f} GB/s")
-        ax.text(3 * ridge, 1.15 * rates.float32 / 1e9, f"{rates.float32 / 1e9:.0f} GFLOP/s")
+        ax.text(1.1 * x[0], 1.9 * roof[0], f"{rates.bytes / 1e9:.0f} GB/s")
+        ax.text(ridge, 1.1 * roof[1], f"{rates.float32 / 1e9:.0f} GFLOP/s")
         for i, (label, (work, ms)) in enumerate(points.items()):
-            operations = work.float32 + work.fft
-            look = {"color": COLOURS[i], "marker": MARKERS[i], "mfc": "none", "ms": 7}
-            ax.plot(
-                operations / work.bytes,
-                operations / ms / 1e6,
-                ls="",
-                label=label,
-                **look,  # type: ignore[arg-type]
-            )
-        ax.set(xlabel="operations per byte", ylabel="GFLOP/s", xlim=(0.1, 1e4))
+            share = work.floor_ms(rates) / ms
+            height = (work.float32 + work.fft) / ms / 1e6
+            ax.vlines(per_byte[i], height, height / share, color=COLOURS[i], lw=0.8)
+            look = {"color": COLOURS[i], "marker": MARKERS[i], "mfc": "white", "ms": 7}
+            ax.plot(per_byte[i], height, ls="", label=label, **look)  # type: ignore[arg-type]
+            ax.text(1.15 * per_byte[i], height, f"{100 * share:.1f} %", va="center")
+        ax.set(xlabel="operations per byte", ylabel="GFLOP/s", xlim=(x[0], x[-1]))
         ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return done(figure)
 
 
 def scaling(
     panels: Mapping[str, Mapping[str, tuple[Mapping[int, float], Mapping[int, float]]]],
+    limit: str,
+    limits: Sequence[float],
 ) -> Figure:
     """Measured times as marks, estimated ones as lines, over a size; one panel for each size.
 
@@ -59,13 +59,15 @@ def scaling(
     ----------
     panels : {axis label: {label: ({size: ms measured}, {size: ms estimated})}}
         At most six curves in each panel, of the same labels in each; a label may be missing.
+    limit, limits
+        What a vertical line says in the legend, and its size in each panel.
     """
     labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(
             1, len(panels), figsize=(WIDTH, 3.4), squeeze=False, layout="constrained"
         )
-        for ax, (xlabel, curves) in zip(axes[0], panels.items(), strict=True):
+        for ax, (xlabel, curves), size in zip(axes[0], panels.items(), limits, strict=True):
             for label, (measured, estimated) in curves.items():
                 i = labels.index(label)
                 ax.loglog(
@@ -77,7 +79,16 @@ def scaling(
                     mfc="none",
                     label=label,
                 )
-                ax.loglog(list(estimated), list(estimated.values()), color=COLOURS[i], lw=1)
+                ax.loglog(
+                    list(estimated),
+                    list(estimated.values()),
+                    color=COLOURS[i],
+                    ls="-",
+                    lw=1,
+                )
+            ax.plot([], [], "o", color=GREY, mfc="none", label="measured")
+            ax.plot([], [], color=GREY, ls="-", lw=1, label="estimated")
+            ax.axvline(size, color=GREY, ls=":", lw=1, label=limit)
             ax.set_xscale("log", base=2)
             ax.set(xlabel=xlabel)
         axes[0, 0].set(ylabel="time (ms)")
@@ -140,4 +151,4 @@ def _one_legend(figure: Figure, axes: list[Axes]) -> None:
     for ax in axes:
         for line, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, line)
-    figure.legend(list(found.values()), list(found), ncols=3, loc="outside upper left")
+    figure.legend(list(found.values()), list(found), ncols=4, loc="outside upper left")

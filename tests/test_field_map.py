@@ -163,6 +163,15 @@ def test_spacetime_with_a_zero_column_is_a_filter():
     )
 
 
+def test_spacetime_is_stable_until_its_loop_is_closed():
+    A, B = lti.shift_register(6)
+    for _ in range(200):
+        column = torch.randn(6, dtype=f64)
+        A[:, -1] = column / column.abs().sum()
+        assert torch.linalg.eigvals(A).abs().max() < 1 + 1e-12
+    assert torch.linalg.eigvals(A + torch.outer(B, torch.ones(6, dtype=f64))).abs().max() > 1.1
+
+
 def test_spacetime_forecasts_without_the_network():
     A, B = lti.shift_register(3)
     A[:, -1] += torch.tensor([0.2, -0.3, 0.5], dtype=f64)
@@ -200,35 +209,35 @@ def test_convs5_sees_the_same_width_at_every_lag(w_B, w_C):
         assert int((frame.abs().sum(0) > 0).sum()) == w_B + w_C - 1
 
 
-def mamba(z, u, B, C, A):
+def mamba(v, u, B, C, A):
     """(L,), (L,), (L, N), (L, N), (N,): one channel of the page's equation, with D = 0."""
-    dt = softplus(z)[:, None]
+    dt = softplus(v)[:, None]
     return (C * scan.linear(torch.exp(dt * A)[None], (dt * B * u[:, None])[None])[0]).sum(-1)
 
 
 def test_mamba_passes_over_a_step_of_zero():
-    z, u = torch.randn(2, 20, dtype=f64)
+    v, u = torch.randn(2, 20, dtype=f64)
     B, C, A = torch.randn(20, 3, dtype=f64), torch.randn(20, 3, dtype=f64), -torch.arange(1, 4, dtype=f64)
-    z[7] = -torch.inf
+    v[7] = -torch.inf
     left = torch.arange(20) != 7
-    torch.testing.assert_close(mamba(z, u, B, C, A)[left], mamba(z[left], u[left], B[left], C[left], A))
+    torch.testing.assert_close(mamba(v, u, B, C, A)[left], mamba(v[left], u[left], B[left], C[left], A))
 
 
 def test_mamba_forgets_in_a_long_step():
-    z, u = torch.zeros(10, dtype=f64), torch.randn(10, dtype=f64)
+    v, u = torch.zeros(10, dtype=f64), torch.randn(10, dtype=f64)
     ones, A = torch.ones(10, 1, dtype=f64), -torch.ones(1, dtype=f64)
-    z[6] = 60.0
-    y = mamba(z, u, ones, ones, A)
+    v[6] = 60.0
+    y = mamba(v, u, ones, ones, A)
     torch.testing.assert_close(y[6], 60 * u[6])  # nothing of before, all of now
 
 
 def test_mamba_is_a_gate_with_the_zero_order_hold_only():
-    z = torch.linspace(-8, 3, 23, dtype=f64)
-    minus, one = -torch.ones_like(z), torch.ones_like(z)
-    keep, take = discretize.diagonal(minus, one, softplus(z), "zoh")
-    torch.testing.assert_close((keep, take), (1 - torch.sigmoid(z), torch.sigmoid(z)))
-    torch.testing.assert_close(softplus(z), torch.log(1 + z.exp()))
-    ratio = softplus(z) / torch.sigmoid(z)
+    v = torch.linspace(-8, 3, 23, dtype=f64)
+    minus, one = -torch.ones_like(v), torch.ones_like(v)
+    keep, take = discretize.diagonal(minus, one, softplus(v), "zoh")
+    torch.testing.assert_close((keep, take), (1 - torch.sigmoid(v), torch.sigmoid(v)))
+    torch.testing.assert_close(softplus(v), torch.log(1 + v.exp()))
+    ratio = softplus(v) / torch.sigmoid(v)
     assert ratio[0] < 1.001
     assert ratio[-1] > 3
 
@@ -286,6 +295,45 @@ def test_aaren_merges_triples_in_any_brackets():
     while len(tree) > 1:
         tree = [merge(one, two) for one, two in zip(tree[::2], tree[1::2])]
     torch.testing.assert_close(torch.stack(tree[0]), torch.stack(merged))
+
+
+def test_lru_keeps_the_variance_of_its_input():
+    lam = torch.tensor([0.3, 0.9 * 1j, -0.8 + 0.5j], dtype=torch.complex128)
+    gamma = (1 - lam.abs() ** 2).sqrt()
+    kernel = gamma * lam ** torch.arange(400)[:, None]  # of white noise, the variance is the sum of squares
+    torch.testing.assert_close((kernel.abs() ** 2).sum(0), torch.ones(3, dtype=f64))
+
+
+def keyed(k, v, decay, write, erase):
+    """S_k = S_{k-1} (diag(a_k) - erase_k κ_k κ_k^T) + write_k v_k κ_k^T for k (L, n), v (L, p), decay (L, n)."""
+    S, states = v.new_zeros(v.shape[1], k.shape[1]), []
+    for k_k, v_k, a_k, w, e in zip(k, v, decay, write, erase):
+        S = S @ (torch.diag(a_k) - e * torch.outer(k_k, k_k)) + w * torch.outer(v_k, k_k)
+        states.append(S)
+    return torch.stack(states)
+
+
+def test_gla_with_one_decay_is_mamba_2_and_with_a_fixed_one_retnet():
+    q, k, v = torch.randn(3, 9, 4, dtype=f64)
+    ones, none = torch.ones(9, dtype=f64), torch.zeros(9, dtype=f64)
+    a = torch.rand(9, dtype=f64)
+    for decay in (a, torch.full_like(a, 0.8)):
+        S = keyed(k, v, decay[:, None].expand(9, 4), ones, none)
+        log = decay.log().cumsum(0)
+        mask = torch.tril(torch.exp(log[:, None] - log[None, :]))
+        torch.testing.assert_close((S @ q[:, :, None])[:, :, 0], (mask * (q @ k.T)) @ v)
+    steps = torch.arange(9)
+    torch.testing.assert_close(mask, torch.tril(0.8 ** (steps[:, None] - steps[None, :]).to(f64)))
+
+
+def test_deltanet_takes_out_what_stood_under_the_key():
+    k, v = torch.randn(2, 9, 4, dtype=f64)
+    k = k / k.norm(dim=1, keepdim=True)
+    ones = torch.ones(9, dtype=f64)
+    S = keyed(k, v, torch.ones_like(k), ones, ones)
+    torch.testing.assert_close((S @ k[:, :, None])[:, :, 0], v)
+    added = keyed(k, v, torch.ones_like(k), ones, 0 * ones)  # linear attention, in comparison
+    assert ((added @ k[:, :, None])[1:, :, 0] - v[1:]).abs().max() > 0.1
 
 
 def gru(h, z, r, c):

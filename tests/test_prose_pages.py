@@ -184,14 +184,16 @@ def test_a_chapter_is_read(notebook):
     assert notebook.exercises == {"ex-a": "Try it"}
     section, asked = notebook.widgets["Echo"]
     assert section == "Part"
-    assert asked == ["Does $P^*$ move?", "Which way?", "Why: is it so?"]
+    assert asked == "Does $P^*$ move?"
+    assert things.questions(CELLS[2][1])[1:] == ["Which way?", "Why: is it so?"]
+    assert things.questions("*The question for the widget:* did it?") == ["Did it?"]
     assert notebook.lines == 2  # neither the set-up cell nor the exercise
     assert notebook.words == 4 + 20 + 6  # its own words, and a heading's; nothing of the exercise
 
 
 def test_what_the_index_lacks_is_named(notebook):
     assert things.problems([notebook], ["Echo", "Padding"]) == ["no chapter shows the widget Padding"]
-    notebook.widgets["Echo"] = ("Part", [])
+    notebook.widgets["Echo"] = ("Part", "")
     assert things.problems([notebook], ["Echo"]) == ["the text before the widget Echo asks no question"]
 
 

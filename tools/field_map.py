@@ -47,7 +47,7 @@ SYSTEMS = (
     System("H3", 2023, "fu2023h3", ("S4D", "Attention"), "08_s4d"),
     System("Long convs", 2023, "fu2023longconv", ("H3",), "05_long_convolutions"),
     System("SpaceTime", 2023, "zhang2023spacetime", ("LSSL",), "01_linear_state_spaces"),
-    System("SeqBoat", 2023, "ren2023seqboat", ("Attention",), "08_s4d"),
+    System("SeqBoat", 2023, "ren2023seqboat", ("S4D", "Attention"), "08_s4d"),
     System("S4WM", 2023, "deng2023s4wm", ("S4",), "06_s4"),
     System("S5 + reset", 2023, "lu2023structured", ("S5",), "09_s5"),
     System("ConvS5", 2023, "smith2023convolutional", ("S5",), "09_s5"),

@@ -1,6 +1,6 @@
 """`book/index_of_things.md`: the widgets, the exercises and the times of all chapters, read from the notebooks.
 
-A widget is listed with the questions that the text before it asks. The running time is that of the execution
+A widget is listed with the first question that the text before it asks. The running time is that of the execution
 from which the page was built, as `tools/execute.py` has stored it.
 """
 
@@ -34,7 +34,7 @@ class Chapter:
     seconds: float | None  # of its last execution; None if that is not known
     words: int = 0  # of prose, and
     lines: int = 0  # of code, both without the exercises and the set-up cell
-    widgets: dict[str, tuple[str, list[str]]] = field(default_factory=dict)  # class: (section, questions)
+    widgets: dict[str, tuple[str, str]] = field(default_factory=dict)  # class: (section, question)
     exercises: dict[str, str] = field(default_factory=dict)  # label: title
 
     @property
@@ -61,7 +61,9 @@ def questions(text: str) -> list[str]:
     found = []
     for paragraph in re.split(r"\n\s*\n", text):
         plain = "".join(p if p.startswith("$") else p.replace("*", "") for p in MATH.split(paragraph))
-        for sentence in re.split(r"(?<=[.!?])\s+(?=[^\s])|(?<=to look for:)\s+", " ".join(plain.split())):
+        for sentence in re.split(
+            r"(?<=[.!?])\s+(?=[^\s])|(?<=to look for:)\s+|(?<=the widget:)\s+", " ".join(plain.split())
+        ):
             if sentence.endswith("?"):
                 found.append(sentence[0].upper() + sentence[1:])
     return found
@@ -70,14 +72,14 @@ def questions(text: str) -> list[str]:
 def read_chapter(path: Path, page: str, classes: list[str], seconds: float | None) -> Chapter:
     """Words, code, widgets and exercises of one notebook."""
     chapter = Chapter(page, title=page, seconds=seconds)
-    section, asked, exercises = "", [], False
+    section, asked, exercises = "", "", False
     for cell in nbformat.read(path, 4).cells:
         if cell.cell_type == "markdown":
             for mark, heading in HEADING.findall(OFFSET.sub("", cell.source)):
-                section, asked = heading.strip(), []
+                section, asked = heading.strip(), ""
                 chapter.title = section if mark == "#" else chapter.title
                 exercises = section == "Exercises" if mark == "##" else exercises
-            asked = questions(cell.source) or asked
+            asked = next(iter(questions(cell.source)), asked)
             chapter.exercises |= {label: name.strip() for name, label in EXERCISE.findall(cell.source)}
             chapter.words += 0 if exercises else len(WORD.findall(cell.source))
         elif cell.cell_type == "code":
@@ -156,7 +158,7 @@ def page_text(chapters: list[Chapter]) -> str:
     for c in chapters:
         for name, (section, asked) in c.widgets.items():
             lines.append(f"- **{{py:class}}`{name} <ssm_lib.widgets.{name}>`** · {link(c)}, “{section}”")
-            lines += [f"  - {question}" for question in asked]
+            lines.append(f"  - {asked}")
     lines += ["", "## Exercises", "", "Each has an automatic check and a hidden solution.", ""]
     for c in chapters:
         if c.exercises:

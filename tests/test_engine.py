@@ -191,6 +191,7 @@ def test_a_finished_or_begun_run_is_never_overwritten(command, tmp_path):
         ("train dlay", "unknown recipe 'dlay'; did you mean delay?"),
         ("train s5-lra-listop", "unknown recipe 's5-lra-listop'; did you mean s5-lra-listops"),
         ("train spoken-digits-s4d", "use `record spoken-digits-s4d`"),
+        ("train dlr-shift-4096", "use `record dlr-shift-4096`, or train dlr-atomic-shift-4096"),
         ("train delay --model s6", "unknown model 's6'; did you mean s5 or s4"),
         ("train delay --set lrr=3", "unknown key 'lrr'; did you mean lr?"),
         ("train delay --set lr=fast", 'lr must be float, got "fast"'),

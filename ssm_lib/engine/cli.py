@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import json
 import os
 import sys
@@ -101,8 +102,10 @@ def train(chosen: argparse.Namespace) -> int:
     """Train a recipe, changed by the flags, in a folder of its own."""
     if chosen.recipe not in EXPERIMENTS:
         if chosen.recipe in RECIPES:
+            near = difflib.get_close_matches(chosen.recipe, EXPERIMENTS, n=1)
             raise InputError(
                 f"{chosen.recipe} is not trained by the engine: use `record {chosen.recipe}`"
+                + "".join(f", or train {name}" for name in near)
             )
         raise unknown("recipe", chosen.recipe, EXPERIMENTS)
     experiment = EXPERIMENTS[chosen.recipe]

@@ -216,6 +216,7 @@ def test_a_finished_or_begun_run_is_never_overwritten(command, tmp_path):
         ("train delay --set task=dely", "unknown task 'dely'; did you mean delay?"),
         ("train delay --set model.pooling=mean", "set model.pooling=none, got 'mean'"),
         ("train digits-s4d --set model.pooling=none", "set model.pooling=mean, got 'none'"),
+        ("train atomic-shift-s5-1 --set task.device=gpu", "samples cannot be drawn on 'gpu': Expected one of cpu"),
         ("train delay --length 4", "delay by 4 needs a length of at least 5, got 4"),
         ("train digits-s4d --length 65", "digits has sequences of 64 steps, and no others; got length 65"),
         ("train delay --set accumulate=3", "batch_size 4 cannot be split over 1 devices in 3 parts"),

@@ -176,8 +176,8 @@ def _run(
     except session.loop.Stopped as stopped:
         session.say(f"{stopped}; go on with: python -m ssm_lib resume {path}")
         return INTERRUPTED
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{path}: {error}") from error
+    except (FloatingPointError, OSError) as error:
+        raise type(error)(f"{path}: {error}") from error
     if result:
         score = f"test_{result['objective']}"
         print(f"{path}: step {result['step']}, {score} {result.get(score)}")

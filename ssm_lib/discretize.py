@@ -68,9 +68,32 @@ def dense(
         return E[..., :N, :N], E[..., :N, N]
     eye = torch.eye(N, dtype=A.dtype, device=A.device)
     implicit = eye - alpha * dt * A
-    A_bar = torch.linalg.solve(implicit, eye + (1 - alpha) * dt * A)
-    B_bar = torch.linalg.solve(implicit, dt * B)
+    A_bar = solve(implicit, eye + (1 - alpha) * dt * A)
+    B_bar = solve(implicit, dt * B)
     return A_bar, B_bar[..., 0]
+
+
+def solve(A: Tensor, B: Tensor) -> Tensor:
+    """Solve A X = B as `torch.linalg.solve` does, also where that goes wrong.
+
+    After `torch.set_num_threads`, a batch of systems larger than 150 is solved on a CPU by several
+    threads that disturb one another: MKL raises, or returns wrong numbers (PyTorch's issue 142815).
+    So large systems are solved one at a time, each by all threads.
+
+    Parameters
+    ----------
+    A : Tensor (..., N, N)
+    B : Tensor (..., N, M), in the dtype of A; leading dimensions broadcast.
+
+    Returns
+    -------
+    X : Tensor (..., N, M)
+    """
+    if A.ndim == 2 or A.shape[-1] <= 128 or A.device.type != "cpu" or not A.numel():
+        return torch.linalg.solve(A, B)
+    batch = validate.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    A, B = (X.expand(*batch, *X.shape[-2:]).flatten(0, -3) for X in (A, B))
+    return torch.stack([torch.linalg.solve(a, b) for a, b in zip(A, B)]).unflatten(0, batch)
 
 
 def diagonal(

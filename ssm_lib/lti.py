@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ssm_lib import kernels, validate
+from ssm_lib import discretize, kernels, validate
 
 
 def spring(mass: float, damping: float, stiffness: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -187,8 +187,10 @@ def transfer(A: Tensor, B: Tensor, C: Tensor, s: Tensor) -> Tensor:
     A, B, C = _system(A, B, C)
     dtype = torch.promote_types(torch.promote_types(A.dtype, s.dtype), torch.complex64)
     eye = torch.eye(len(B), dtype=dtype, device=A.device)
-    X = torch.linalg.solve(s.to(dtype)[:, None, None] * eye - A, B.to(dtype))  # (F, N)
-    return X @ C.to(dtype)
+    X = discretize.solve(
+        s.to(dtype)[:, None, None] * eye - A, B.to(dtype)[:, None]
+    )  # (F, N, 1)
+    return X[..., 0] @ C.to(dtype)
 
 
 def memory_capacity(

@@ -85,6 +85,14 @@ def test_formulas_equal_their_oracles():
     torch.testing.assert_close(formulas.associative_scan(a, b), formulas.steps(a, b))
 
 
+def test_a_torch_without_a_scan_of_its_own_has_no_row_of_it(monkeypatch):
+    others = {row.other.name for row in bench.rows(TINY, RATES, CPU, repeats=1)}
+    assert "torch associative_scan" in others
+    monkeypatch.setattr(formulas, "torch_associative_scan", lambda: None)
+    without = {row.other.name for row in bench.rows(TINY, RATES, CPU, repeats=1)}
+    assert without == others - {"torch associative_scan"}
+
+
 def test_points_of_every_size(monkeypatch):
     monkeypatch.setattr(scaling, "LARGEST", {"L": 11, "N": 5, "B": 1})
     points = list(scaling.points(CPU, quick=False))

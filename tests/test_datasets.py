@@ -59,7 +59,9 @@ def random(shape, seed=0):
 
 
 def packed(array):
-    return gzip.compress(idx(array), mtime=0)  # a time of day in the bytes would make each run a different one
+    return gzip.compress(
+        idx(array), mtime=0
+    )  # a time of day in the bytes would make each run a different one
 
 
 def put_mnist(folder, train=7, test=3):

@@ -7,7 +7,7 @@ import pytest
 import scipy.signal
 import torch
 
-from ssm_lib import discretize, hippo
+from ssm_lib import discretize, hippo, lti
 
 METHODS = ["zoh", "bilinear", "euler", "backward_euler"]
 GOLDEN = {  # LegS, N = 2, dt = 0.1
@@ -88,6 +88,28 @@ def test_steps_per_system_and_per_mode():
     per_mode, _ = discretize.diagonal(A[0], torch.ones(3), dt[:3], "zoh")
     torch.testing.assert_close(per_system, torch.exp(-dt)[:, None].expand(4, 3))
     torch.testing.assert_close(per_mode, torch.exp(-dt[:3]))
+
+
+@pytest.fixture
+def two_threads():
+    """As after a caller's own torch.set_num_threads, which is what makes MKL's batches go wrong."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_large_systems_in_a_batch_are_those_solved_alone(two_threads):
+    torch.manual_seed(0)
+    A = torch.randn(2, 3, 256, 256, dtype=torch.float64) / 16 - torch.eye(256).double()
+    B = torch.randn(3, 256, dtype=torch.float64)
+    A_bar, B_bar = discretize.dense(A, B, torch.tensor([0.1, 0.2, 0.3]), "bilinear")
+    for i in range(2):
+        for j, dt in enumerate((0.1, 0.2, 0.3)):
+            alone = discretize.dense(A[i, j], B[j], dt, "bilinear")
+            torch.testing.assert_close((A_bar[i, j], B_bar[i, j]), alone)
+    H = lti.transfer(A[0, 0], B[0], B[1], torch.tensor([1j, 2j]))
+    torch.testing.assert_close(H[1:], lti.transfer(A[0, 0], B[0], B[1], torch.tensor([2j])))
 
 
 @pytest.mark.parametrize("method", ["zoh", "bilinear", "backward_euler"])

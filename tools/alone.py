@@ -2,7 +2,7 @@
 
 A chapter is copied into an empty folder; its set-up cell clones this working tree (a commit made of it, elsewhere)
 in place of the publisher's repository, and the kernel is a fresh environment without ssm_lib. A chapter passes if
-it runs from top to bottom on that clone and no installed package has changed; anywidget and psygnal may be added.
+it runs from top to bottom on that clone and no installed package has changed; those of MAY_BE_ADDED may be added.
 The environments are kept in _build/alone. pip's default torch for Linux brings gigabytes: see README.
 """
 
@@ -26,7 +26,7 @@ from tools.steps import fail, say
 ROOT = Path(__file__).resolve().parents[1]
 URL = "https://git.example.org/someone/book"  # what the published set-up cells name; git is led elsewhere
 CELL_TIMEOUT = 600
-MAY_BE_ADDED = {"anywidget", "psygnal"}
+MAY_BE_ADDED = {"anywidget", "psygnal", "lightning-fabric", "lightning-utilities", "safetensors"}
 
 # The lower bounds of pyproject.toml; the notebook's side (IPython, traitlets, kernel, widgets) as Colab has it:
 # googlecolab/backend-info, pip-freeze.gpu.txt of June 2026. anywidget is left to the set-up cell.

@@ -9,7 +9,7 @@ from tools.steps import say
 
 COMMAND = [
     *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "120"),
-    *("-n", "auto", "--dist", "loadscope", "--cov=ssm_lib", "--cov-report=term"),
+    *("-n", "auto", "--dist", "loadscope"),
 ]
 FOLDERS = ["notebooks", "tests"]
 

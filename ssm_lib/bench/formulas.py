@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -74,11 +75,22 @@ def steps(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack(out, 1)
 
 
+def torch_associative_scan() -> Callable[..., Any] | None:
+    """PyTorch's own operator, which is private and may move; None before it took CPU tensors (2.5)."""
+    try:
+        from torch._higher_order_ops.associative_scan import associative_scan as found
+    except ImportError:
+        return None
+    return found if "combine_mode" in inspect.signature(found).parameters else None
+
+
 def associative_scan(a: Tensor, b: Tensor) -> Tensor:
-    """The same by PyTorch's own operator, which is private and may move."""
-    from torch._higher_order_ops.associative_scan import (
-        associative_scan as torch_scan,
-    )
+    """The same by `torch_associative_scan`, which has to be there."""
+    torch_scan = torch_associative_scan()
+    if torch_scan is None:
+        raise RuntimeError(
+            f"PyTorch {torch.__version__} has no associative_scan that is of use here"
+        )
 
     def merge(
         first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]

@@ -18,12 +18,14 @@ SMALLEST_VARIANCE = 1e-5  # of the targets, in R^2
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss, and a score of which the parts of many batches are added before it is taken.
+    """A loss of which the parts of a batch are added, and a score of which those of many batches are.
 
     Parameters
     ----------
-    loss
-        (outputs, y) -> scalar Tensor, the mean over a batch.
+    count
+        (y, d_output) -> int64 Tensor, to be added: the targets that count, of each class if classes are weighted.
+    part
+        (outputs, y, count) -> scalar Tensor: what they add to the mean loss of a batch that counts so much.
     sums
         (outputs, y) -> float64 Tensor of any shape, to be added.
     score
@@ -34,11 +36,16 @@ class Objective:
         Whether a higher score is better.
     """
 
-    loss: Callable[[Tensor, Tensor], Tensor]
+    count: Callable[[Tensor, int], Tensor]
+    part: Callable[[Tensor, Tensor, Tensor], Tensor]
     sums: Callable[[Tensor, Tensor], Tensor]
     score: Callable[[Tensor], float]
     labels: bool = False
     higher: bool = True
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The mean over a whole batch, a scalar; outputs (..., d_output), y (...) or alike."""
+        return self.part(outputs, y, self.count(y, outputs.shape[-1]))
 
 
 def last_steps(outputs: Tensor, y: Tensor) -> Tensor:
@@ -48,8 +55,31 @@ def last_steps(outputs: Tensor, y: Tensor) -> Tensor:
     return outputs
 
 
-def _cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
-    return F.cross_entropy(outputs.flatten(0, -2), y.flatten(), ignore_index=IGNORED)
+def _labels(y: Tensor, d_output: int) -> Tensor:
+    return (y != IGNORED).sum()
+
+
+def _labels_by_class(y: Tensor, d_output: int) -> Tensor:
+    return torch.bincount(y[y != IGNORED], minlength=d_output)
+
+
+def _numbers(y: Tensor, d_output: int) -> Tensor:
+    return torch.tensor(y.numel(), device=y.device)
+
+
+def _cross_entropy(outputs: Tensor, y: Tensor, count: Tensor) -> Tensor:
+    return _sum_of_labels(outputs, y) / count.clamp(min=1)
+
+
+def _balanced(outputs: Tensor, y: Tensor, count: Tensor) -> Tensor:
+    """Cross-entropy in which every class that the batch has weighs the same."""
+    weight = (1 / count.clamp(min=1)).to(outputs.dtype)
+    return _sum_of_labels(outputs, y, weight) / (count > 0).sum().clamp(min=1)
+
+
+def _sum_of_labels(outputs: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+    outputs, y = outputs.flatten(0, -2), y.flatten()
+    return F.cross_entropy(outputs, y, weight, ignore_index=IGNORED, reduction="sum")
 
 
 def _correct(outputs: Tensor, y: Tensor) -> Tensor:
@@ -61,8 +91,8 @@ def _share(sums: Tensor) -> float:
     return float(sums[0] / sums[1])
 
 
-def _square(outputs: Tensor, y: Tensor) -> Tensor:
-    return F.mse_loss(outputs, y.to(outputs.dtype))
+def _square(outputs: Tensor, y: Tensor, count: Tensor) -> Tensor:
+    return F.mse_loss(outputs, y.to(outputs.dtype), reduction="sum") / count
 
 
 def _moments(outputs: Tensor, y: Tensor) -> Tensor:
@@ -80,14 +110,6 @@ def _r2(sums: Tensor) -> float:
     return 1 - error / max(square - mean**2, SMALLEST_VARIANCE)
 
 
-def _balanced(outputs: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy in which every class that a batch has weighs the same."""
-    y, outputs = y.flatten(), outputs.flatten(0, -2)
-    count = torch.bincount(y[y != IGNORED], minlength=outputs.shape[-1])
-    weight = (1 / count.clamp(min=1)).to(outputs.dtype)
-    return F.cross_entropy(outputs, y, weight, ignore_index=IGNORED)
-
-
 def _confusion(outputs: Tensor, y: Tensor) -> Tensor:
     """How often each class (row) was taken for each (column)."""
     classes = outputs.shape[-1]
@@ -102,10 +124,10 @@ def _macro_f1(sums: Tensor) -> float:
 
 
 OBJECTIVES = {
-    "accuracy": Objective(_cross_entropy, _correct, _share, labels=True),
-    "f1": Objective(_balanced, _confusion, _macro_f1, labels=True),
-    "mse": Objective(_square, _moments, _mse, higher=False),
-    "r2": Objective(_square, _moments, _r2),
+    "accuracy": Objective(_labels, _cross_entropy, _correct, _share, labels=True),
+    "f1": Objective(_labels_by_class, _balanced, _confusion, _macro_f1, labels=True),
+    "mse": Objective(_numbers, _square, _moments, _mse, higher=False),
+    "r2": Objective(_numbers, _square, _moments, _r2),
 }
 """``accuracy``: cross-entropy, share of correct labels. ``f1``: cross-entropy with classes weighted by 1 / count in
 the batch, mean F1 over the classes. ``mse``: mean squared error, both. ``r2``: mean squared error,
@@ -145,12 +167,13 @@ class Tally:
 
     def total(self) -> tuple[float, float]:
         """Mean loss (nan without one) and score, over all processes; all of them must call this."""
-        sums = {name: _add_processes(x) for name, x in sorted(self.tensors.items())}
+        sums = {name: add_processes(x) for name, x in sorted(self.tensors.items())}
         loss, count = sums["loss"].tolist() if "loss" in sums else (float("nan"), 1.0)
         return loss / count, self.objective.score(sums["sums"])
 
 
-def _add_processes(x: Tensor) -> Tensor:
+def add_processes(x: Tensor) -> Tensor:
+    """The sum of a tensor over all processes of the run; all of them must call this."""
     from torch import distributed
 
     if distributed.is_available() and distributed.is_initialized():

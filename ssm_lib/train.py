@@ -80,12 +80,7 @@ def fit(
     device = _device(model)
     u, y = _to(train[0], device), train[1].to(device)
     steps = epochs * math.ceil(len(y) / batch_size)
-    if groups is None:
-        groups = param_groups(model, lr, lr / 4, weight_decay)
-    optimizer = torch.optim.AdamW(
-        [dict(group) for group in groups], lr=lr, weight_decay=weight_decay
-    )
-    goal = _objective(objective)
+    goal, optimizer = _objective(objective), _adamw(model, lr, weight_decay, groups)
     optimize = _optimize(model, optimizer, steps, goal, warmup)
     order = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
@@ -117,12 +112,13 @@ def fit_stream(
     objective: str = "r2",
     warmup: float = 0.0,
     every: int = 50,
+    groups: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[dict[str, float]]:
     """Train on an endless stream of fresh samples: what is measured while training is a test.
 
     Parameters
     ----------
-    model, lr, weight_decay, objective, warmup
+    model, lr, weight_decay, objective, warmup, groups
         As in `fit`. If a target has fewer steps than the model's output, the last ones are compared.
     sample
         Draws one batch, (inputs, y), with the generator that it is given; a CPU generator.
@@ -145,8 +141,7 @@ def fit_stream(
     validate.positive_int("steps", steps)
     validate.positive_int("every", every)
     device = _device(model)
-    optimizer = torch.optim.AdamW(param_groups(model, lr, lr / 4, weight_decay))
-    goal = _objective(objective)
+    goal, optimizer = _objective(objective), _adamw(model, lr, weight_decay, groups)
     optimize = _optimize(model, optimizer, steps, goal, warmup)
     generator = torch.Generator().manual_seed(seed)
     history: list[dict[str, float]] = []
@@ -210,6 +205,18 @@ def score(
 def accuracy(model: nn.Module, inputs: Inputs, y: Tensor, batch_size: int = 256) -> float:
     """Share of labels that are the largest logit, in [0, 1]: `score` with its first objective."""
     return score(model, inputs, y, "accuracy", batch_size)
+
+
+def _adamw(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    groups: Sequence[Mapping[str, Any]] | None,
+) -> torch.optim.Optimizer:
+    if groups is None:
+        groups = param_groups(model, lr, lr / 4, weight_decay)
+    plain = [dict(group) for group in groups]
+    return torch.optim.AdamW(plain, lr=lr, weight_decay=weight_decay)
 
 
 def _optimize(

@@ -3,11 +3,14 @@
 import warnings
 from dataclasses import replace
 
+import pytest
 import torch
 
 from ssm_lib.engine import Experiment, checkpoint, session
 from ssm_lib.engine.fabric import Machine
 from ssm_lib.engine.folder import RunFolder
+from ssm_lib.objectives import IGNORED
+from ssm_lib.tasks.base import StreamTask
 
 CPU = Machine(accelerator="cpu")
 TINY = Experiment(
@@ -32,6 +35,22 @@ TINY = Experiment(
     eval_every=3,
     save_every=2,
 )
+
+
+def sparse_task(length=8, objective="f1"):
+    """Signs of noise: labels of the first steps alone, of none to all of them, and few of class 2."""
+
+    def sample(batch, length, generator):
+        u = torch.randn(batch, length, 1, generator=generator)
+        y = (u[..., 0] > 0).long() + (u[..., 0] > 1.5)
+        ends = torch.randint(length + 1, (batch, 1), generator=generator)
+        return u, torch.where(torch.arange(length) < ends, y, IGNORED)
+
+    return StreamTask(sample, length, 3, d_input=1, objective=objective, block=4)
+
+
+SMOOTH = replace(TINY, model={**TINY.model, "norm": "layer", "dropout": 0.0}, accumulate=1)
+SPARSE = replace(SMOOTH, task="sparse", task_args={"length": 8})
 
 
 def train(path, experiment=TINY, machine=CPU, **more):
@@ -68,6 +87,16 @@ def assert_same(path, other):
     rows = RunFolder(path).rows()
     assert timeless(rows) == timeless(RunFolder(other).rows())
     assert [row["step"] for row in rows] == sorted({row["step"] for row in rows})
+
+
+def close(path, other, tolerance):
+    """Two runs ended within a tolerance of each other, in all parameters and in the log."""
+    one, two = last(path), last(other)
+    for name, x in one.tensors.items():
+        if name.startswith(("model.", "optimizer.")):
+            torch.testing.assert_close(x, two.tensors[name], atol=tolerance, rtol=tolerance)
+    for row, row2 in zip(*(timeless(RunFolder(p).rows()) for p in (path, other)), strict=True):
+        assert row == pytest.approx(row2, abs=tolerance, rel=tolerance)
 
 
 def cut(experiment, **changes):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import NO_GPU
 
+from ssm_lib.tasks import registry
 from ssm_lib.tasks.atomic import MARKED, TASKS, Task, delayed, positions
 
 SIZES = {  # name: (inputs, channels of the input, targets) of the task of length L
@@ -196,6 +197,8 @@ def test_the_generator_alone_decides_and_goes_on(name):
 def test_samples_are_on_the_generators_device(name):
     u, y = TASKS[name].sample(2, 20, torch.Generator("cuda").manual_seed(0))
     assert u.device.type == y.device.type == "cuda"
+    v, _ = next(registry.TASKS[name](20, device="cuda").train_batches(2, 0))
+    assert v.device.type == "cuda"
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def test_a_recipe_runs_once_for_each_decay():
     assert second != first
     settings["decays"] = [0.1]
     assert recipes.run(settings, seed=0)["decays"] == found["decays"][1:]
+    assert recipes.run(settings | {"ssm_lr": 0.0}, seed=0)["decays"] != found["decays"][1:]
 
 
 # ---- the widget -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import tarfile
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,27 @@ def test_a_file_that_changed_meanwhile_is_not_mixed(server, tmp_path):
         with pytest.raises(ConnectionError):
             fetch(remote(url, None), tmp_path)
         server.content, server.tag = CONTENT[::-1], '"v2"'
+        assert fetch(remote(url, None), tmp_path).read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize("torn", [True, False])
+def test_killed_at_its_notes_it_mixes_nothing(server, tmp_path, monkeypatch, torn):
+    """The notes tell which version of the file the bytes are of; they are torn, or newer than the bytes."""
+    server.breaks = [400_000] + [0] * downloads.TRIES
+    write = Path.write_text
+
+    def killed(path, text):
+        write(path, "" if torn else text)
+        raise KeyboardInterrupt
+
+    with server.running() as url:
+        with pytest.raises(ConnectionError):
+            fetch(remote(url, None), tmp_path)
+        server.content, server.tag = CONTENT[::-1], '"v2"'
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "write_text", killed)
+            with pytest.raises(KeyboardInterrupt):
+                fetch(remote(url, None), tmp_path)
         assert fetch(remote(url, None), tmp_path).read_bytes() == CONTENT[::-1]
 
 

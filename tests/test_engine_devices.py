@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 import torch
-from engine_tools import TINY, assert_same, cut, last, timeless, train
+from engine_tools import SMOOTH, SPARSE, TINY, assert_same, close, cut, last, sparse_task, train
 
 from ssm_lib.engine.errors import InputError
 from ssm_lib.engine.fabric import Machine, make_fabric
@@ -19,7 +19,7 @@ from ssm_lib.engine.folder import RunFolder
 from ssm_lib.tasks import registry
 from ssm_lib.tasks.base import StreamTask
 
-SMOOTH = cut(TINY, model={**TINY.model, "norm": "layer", "dropout": 0.0}, accumulate=1)
+UNEVEN = ("accuracy", "f1")  # objectives whose labels the processes and parts have unlike numbers of
 DEADLINE = 90  # seconds for two processes to start, compute and end
 
 
@@ -27,16 +27,6 @@ def uneven(length=8, lag=2):
     """The delay with three batches to test on, which two processes cannot share evenly."""
     task = registry.delay_task(length, lag)
     return StreamTask(task.sample, length, 1, d_input=1, block=4, test_size=70, test_batch=30)
-
-
-def close(path, other, tolerance):
-    """Two runs ended within a tolerance of each other, in all parameters and in the log."""
-    one, two = last(path), last(other)
-    for name, x in one.tensors.items():
-        if name.startswith(("model.", "optimizer.")):
-            torch.testing.assert_close(x, two.tensors[name], atol=tolerance, rtol=tolerance)
-    for row, row2 in zip(*(timeless(RunFolder(p).rows()) for p in (path, other)), strict=True):
-        assert row == pytest.approx(row2, abs=tolerance, rel=tolerance)
 
 
 def free_port():
@@ -58,7 +48,11 @@ def work(rank, port, folder):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **loopback()}
     os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": "2"}
     two = Machine(devices=2, accelerator="cpu")
-    train(folder / "two", SMOOTH, Machine(devices=2, accelerator="cpu", precision="64"))
+    exact = Machine(devices=2, accelerator="cpu", precision="64")
+    train(folder / "two", SMOOTH, exact)
+    registry.TASKS["sparse"] = sparse_task
+    for name in UNEVEN:
+        train(folder / f"two-{name}", cut(SPARSE, accumulate=2, task_args={"objective": name}), exact)
     train(folder / "whole", TINY, two)
     if rank == 0:
         shutil.copytree(folder / "whole", folder / "killed")
@@ -82,14 +76,19 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
         process.kill()
     assert [process.exitcode for process in processes] == [0, 0]
     monkeypatch.setitem(registry.TASKS, "delay", uneven)
-    train(tmp_path / "one", SMOOTH, Machine(accelerator="cpu", precision="64"))
+    exact = Machine(accelerator="cpu", precision="64")
+    train(tmp_path / "one", SMOOTH, exact)
     close(tmp_path / "two", tmp_path / "one", 1e-10)
+    monkeypatch.setitem(registry.TASKS, "sparse", sparse_task)
+    for name in UNEVEN:
+        train(tmp_path / f"one-{name}", cut(SPARSE, task_args={"objective": name}), exact)
+        close(tmp_path / f"two-{name}", tmp_path / f"one-{name}", 1e-10)
     assert_same(tmp_path / "killed", tmp_path / "whole")
     random = [last(tmp_path / "whole").tensors[f"process.{rank}.torch"] for rank in range(2)]
     assert not torch.equal(*random), "both processes draw the same dropout"
     # one process goes on with what two began: the same samples, so nearly the same without dropout
     last(tmp_path / "two").path.unlink()
-    train(tmp_path / "two", SMOOTH, Machine(accelerator="cpu", precision="64"), resume=True)
+    train(tmp_path / "two", SMOOTH, exact, resume=True)
     close(tmp_path / "two", tmp_path / "one", 1e-10)
 
 

@@ -10,13 +10,11 @@ import warnings
 
 import pytest
 import torch
-from engine_tools import TINY, cut
+from engine_tools import SMOOTH
 from test_engine_devices import DEADLINE, free_port, loopback
 
 from ssm_lib.blocks import Block
 from ssm_lib.engine import loop, session, state
-
-SMOOTH = cut(TINY, model={**TINY.model, "norm": "layer", "dropout": 0.0})
 
 
 def make(wrap=None):

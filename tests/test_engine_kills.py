@@ -12,6 +12,7 @@ import pytest
 from engine_tools import TINY, assert_same, cut, last, life, train
 
 from ssm_lib import plots
+from ssm_lib.__main__ import main
 from ssm_lib.engine import checkpoint
 from ssm_lib.engine.folder import RunFolder
 
@@ -117,6 +118,8 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_run(tmp_path, monkeypatch, c
     with pytest.raises(OSError, match="No space left"):
         train(tmp_path / "end")
     assert last(tmp_path / "end").data["step"] == 4
+    assert main(["resume", str(tmp_path / "end"), "--quiet"]) == 1
+    assert capsys.readouterr().err.endswith(f"error: {tmp_path}/end: [Errno 28] No space left on device\n")
     monkeypatch.setattr(os, "fsync", real)
     train(tmp_path / "end", resume=True)
     assert_same(tmp_path / "end", tmp_path / "whole")

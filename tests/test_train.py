@@ -158,6 +158,9 @@ def test_a_stream_of_fresh_samples():
         fit_stream(Echo(), lambda generator: (torch.ones(1, 1, 1), torch.tensor([[[float("nan")]]])), 3, 0.1)
     with pytest.raises(ValueError, match="every must be at least 1"):
         fit_stream(Echo(), sample, 3, 0.1, every=0)
+    held = Echo()
+    fit_stream(held, sample, 3, 0.1, groups=[{"params": held.parameters(), "lr": 0.0}])
+    assert held.factor == Echo().factor
 
 
 def test_warmup_rises_then_falls():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import json
 import os
 import sys
@@ -101,8 +102,10 @@ def train(chosen: argparse.Namespace) -> int:
     """Train a recipe, changed by the flags, in a folder of its own."""
     if chosen.recipe not in EXPERIMENTS:
         if chosen.recipe in RECIPES:
+            near = difflib.get_close_matches(chosen.recipe, EXPERIMENTS, n=1)
             raise InputError(
                 f"{chosen.recipe} is not trained by the engine: use `record {chosen.recipe}`"
+                + "".join(f", or train {name}" for name in near)
             )
         raise unknown("recipe", chosen.recipe, EXPERIMENTS)
     experiment = EXPERIMENTS[chosen.recipe]
@@ -173,8 +176,8 @@ def _run(
     except session.loop.Stopped as stopped:
         session.say(f"{stopped}; go on with: python -m ssm_lib resume {path}")
         return INTERRUPTED
-    except FloatingPointError as error:
-        raise FloatingPointError(f"{path}: {error}") from error
+    except (FloatingPointError, OSError) as error:
+        raise type(error)(f"{path}: {error}") from error
     if result:
         score = f"test_{result['objective']}"
         print(f"{path}: step {result['step']}, {score} {result.get(score)}")

@@ -8,6 +8,7 @@ with ``deterministic``).
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from ssm_lib.engine import checkpoint, data, snapshot, state
 from ssm_lib.engine.config import Experiment, part_size
 from ssm_lib.engine.folder import RunFolder
-from ssm_lib.objectives import OBJECTIVES, Tally, last_steps
+from ssm_lib.objectives import OBJECTIVES, Tally, add_processes, last_steps
 from ssm_lib.optim import param_groups
 from ssm_lib.tasks.base import Batch, Inputs, Task
 
@@ -125,15 +126,18 @@ class Trainer:
                     raise Stopped(f"stopped at step {self.step}")
 
     def _one_step(self, batches: Iterator[Batch]) -> None:
-        experiment = self.experiment
-        for part in range(experiment.accumulate):
-            inputs, y = self.fabric.to_device(next(batches))
+        experiment, world = self.experiment, self.fabric.world_size
+        parts = list(itertools.islice(batches, experiment.accumulate))
+        # parts may have unlike numbers of labels: each is weighed by what the whole batch counts
+        counts = [self.objective.count(y, self.task.d_output) for _, y in parts]
+        count = add_processes(torch.stack(counts).sum(0).to(self.fabric.device))
+        for part, (inputs, y) in enumerate(map(self.fabric.to_device, parts)):
             unfinished = part < experiment.accumulate - 1
             with self.fabric.no_backward_sync(self.model, enabled=unfinished):
                 outputs = call(self.model, inputs, y)
-                loss = self.objective.loss(outputs, y)
-                self.fabric.backward(loss / experiment.accumulate)
-            self.tally.add(outputs, y, loss)
+                loss = world * self.objective.part(outputs, y, count)
+                self.fabric.backward(loss)  # processes take the mean of their gradients
+            self.tally.add(outputs, y, experiment.accumulate * loss)
         factor = learning_rate_factor(self.step, experiment)
         for group in self.plain_optimizer.param_groups:
             group["lr"] = group["peak"] * factor

@@ -65,6 +65,7 @@ def _s5(
     n_layers: int = 6,
     dropout: float = 0.0,
     c_init: str = "lecun_normal",
+    data: str = "",
     **layer: Any,
 ) -> Experiment:
     """A row of S5's table of settings: bidirectional, batch norm before the layer, one epoch of warm-up."""
@@ -92,7 +93,7 @@ def _s5(
         warmup=steps // 40,
         eval_every=max(steps // 40, 1),
         save_every=1000,
-        source="S5 repository, bin/run_experiments; our block has the GLU of S4, and B is never decayed",
+        source=f"S5 repository, bin/run_experiments; our block has the GLU of S4, and B is never decayed{data}",
         paper=paper,
     )
 
@@ -127,6 +128,7 @@ EXPERIMENTS = {
         *("listops", 76_800, 50, 128, 16, 8, 1e-3, 3, 0.04),
         paper="62.15 %, S5's abstract and reprints",
         n_layers=8,
+        data="; expressions of our own generator, by the Arena's rules, not its files (task=listops-arena has those)",
     ),
     "s5-lra-image": _s5(
         *("scifar-gray", 225_000, 50, 512, 384, 3, 1e-3, 4.5, 0.07),
@@ -139,6 +141,7 @@ EXPERIMENTS = {
         paper="95.33 %, S5's abstract and reprints",
         dropout=0.05,
         c_init="trunc_standard_normal",
+        data="; pictures of our own generator, with settings of ours, not the Arena's files",
     ),
     "s5-pendulum": Experiment(
         task="pendulum",

@@ -137,6 +137,11 @@ class StreamTask:
         Samples of `evaluation`, and in one batch of it.
     device
         Where the samples are drawn. CPU and GPU draw different numbers.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or nothing can be drawn on that device.
     """
 
     def __init__(
@@ -155,6 +160,11 @@ class StreamTask:
         one_kind_of_input(d_input, vocabulary)
         for name, value in (("length", length), ("block", block), ("test_size", test_size)):
             validate.positive_int(name, value)
+        try:
+            torch.Generator(device)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"samples cannot be drawn on {device!r}: {reason}") from error
         self.sample, self.length, self.block, self.device = sample, length, block, device
         self.test_size, self.test_batch = test_size, test_batch
         self.d_input, self.vocabulary, self.d_output = d_input, vocabulary, d_output

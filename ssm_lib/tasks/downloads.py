@@ -164,7 +164,10 @@ def _receive_once(url: str, part: Path) -> bool:
     notes = part.with_name(part.name + ".json")
     begin = part.stat().st_size if part.is_file() else 0
     headers = {"User-Agent": "ssm_lib", "Accept-Encoding": "identity"}
-    version = json.loads(notes.read_text()).get("version") if notes.is_file() else None
+    try:
+        version = json.loads(notes.read_text()).get("version")
+    except (OSError, ValueError):  # there are none, or a killed process tore them
+        version = None
     if begin and version:
         headers |= {"Range": f"bytes={begin}-", "If-Range": version}
     request = urllib.request.Request(url, headers=headers)
@@ -179,9 +182,11 @@ def _receive_once(url: str, part: Path) -> bool:
         total = None if length is None else begin + int(length)
         tag = answer.headers.get("ETag", "")
         version = answer.headers.get("Last-Modified") if tag[:2] in ("", "W/") else tag
+        if not begin:
+            part.write_bytes(b"")  # first, lest a kill leaves old bytes under a new note
         notes.write_text(json.dumps({"version": version}))
         with (
-            part.open("r+b" if begin else "wb") as file,
+            part.open("r+b") as file,
             tqdm(
                 total=total, initial=begin, unit="B", unit_scale=True, desc=part.stem
             ) as bar,

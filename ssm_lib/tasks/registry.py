@@ -60,12 +60,15 @@ def delay_task(length: int = 32, lag: int = 4) -> StreamTask:
 
 
 def atomic_task(name: str) -> Callable[..., StreamTask]:
-    """One of the eleven atomic tasks of DLR: `ssm_lib.tasks.atomic`; its length is that of the base sequence."""
+    """One of the eleven atomic tasks of DLR: `ssm_lib.tasks.atomic`; its length is that of the base sequence.
+
+    Batches are drawn on the CPU; with ``device="cuda"`` on the GPU that trains, which draws other numbers.
+    """
     task = atomic.TASKS[name]
 
-    def make(length: int = 512) -> StreamTask:
+    def make(length: int = 512, device: str = "cpu") -> StreamTask:
         length_between(name, length, task.shortest)
-        return StreamTask(task.sample, length, d_output=task.d_output, d_input=task.d_input)
+        return StreamTask(task.sample, length, task.d_output, task.d_input, device=device)
 
     return make
 

@@ -72,6 +72,8 @@ def test_still_picture_and_settings():
     data, _ = EigenvaluePair()._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert data["text/plain"] == "EigenvaluePair(re=-1.0, im=5.0, dt=0.1)"
+    omega, gain = EigenvaluePair().figure().axes[2].lines[0].get_data()  # question 4 of the text
+    assert omega[gain.argmax()] == pytest.approx(24**0.5, rel=0.02)  # (Im λ)^2 - (Re λ)^2
     with pytest.raises(traitlets.TraitError, match=r"re must be a number from -8 to 0.5, got 1"):
         EigenvaluePair(re=1.0)
 

@@ -158,6 +158,20 @@ def columns(A_bar, B_bar, length, order=1):
     return found
 
 
+def one_by_one(A_bar, B_bar, length):
+    found = [B_bar]
+    while len(found) < length:
+        found.append(A_bar @ found[-1])
+    return torch.stack(found, 1)
+
+
+def doubled(A_bar, B_bar, length):
+    found, power = B_bar[:, None], A_bar
+    while found.shape[1] < length:
+        found, power = torch.cat([found, power @ found], 1), power @ power
+    return found[:, :length]
+
+
 def eigenvalues(K, N, dt):
     H = torch.stack([K[i : i + len(K) // 2] for i in range(len(K) // 2)])
     O = torch.linalg.svd(H)[0][:, :N]
@@ -178,7 +192,9 @@ def stop(A_bar, B_bar, x):
         (linear_systems.stiffness, 101, "the mass is 2 kg"),
         (linear_systems.stop, stop, "Right"),
         (linear_systems.stop, lambda *given: stop(*given).flip(0), "entry [0]"),
-        (linear_systems.krylov_columns, columns, "Right"),
+        (linear_systems.krylov_columns, doubled, "Right"),
+        (linear_systems.krylov_columns, columns, "do without a loop"),
+        (linear_systems.krylov_columns, one_by_one, "do without a loop"),
         (linear_systems.krylov_columns, lambda A, B, L: columns(A, B, L, -1), "case 2"),
         (linear_systems.krylov_columns, lambda A, B, L: columns(A, B, L).T, "the shape is (1, 5)"),
         (linear_systems.gate, math.log(2**0.1 - 1), "Right"),

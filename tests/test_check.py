@@ -63,6 +63,36 @@ def test_function(answer, right, says, capsys):
     assert says in capsys.readouterr().out
 
 
+def running_sum(x):
+    return torch.stack([x[: k + 1].sum() for k in range(len(x))])
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda x: x.cumsum(0), "✓ Right: 2 cases agree"),
+        (running_sum, "case 2 of 2: the values are right, but it took"),
+        (lambda x: torch.ones(len(x), len(x)).tril() @ x, "case 2 of 2: the values are right, but a tensor of 2500"),
+        (lambda x: x[None].expand(len(x), -1).tril().sum(1), "a tensor of 2500 numbers appeared"),
+        (lambda x: running_sum(x) + 1, "entry [0]"),
+    ],
+)  # fmt: skip
+def test_function_may_forbid_a_loop_or_a_matrix(answer, says, capsys):
+    """By the operations that it calls, and by the largest tensor: on the case that is large enough."""
+    cases = [(torch.arange(float(n)),) for n in (5, 50)]
+    right = check.function(answer, lambda x: x.cumsum(0), cases, calls=40, numbers=100)
+    assert right is ("✓" in says)
+    assert says in capsys.readouterr().out
+
+
+def test_a_matrix_from_outside_counts(capsys):
+    ones = torch.ones(50, 50).tril()
+    cases = [(torch.arange(50.0),)]
+    assert not check.function(lambda x: ones @ x, lambda x: x.cumsum(0), cases, numbers=100)
+    assert "do without a matrix" in capsys.readouterr().out
+    assert check.function(lambda x: ones @ x, lambda x: x.cumsum(0), cases)  # where it is not forbidden
+
+
 def test_one_case_agrees(capsys):
     assert check.function(lambda x: x + 1, lambda x: x + 1, [(torch.tensor([1.0]),)])
     assert "1 case agrees with" in capsys.readouterr().out

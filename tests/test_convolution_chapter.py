@@ -83,6 +83,15 @@ def test_figures_hold_the_data():
     assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
 
 
+def by_the_sum(u, g, taps):
+    return torch.stack([u[: len(u) - j] @ g[j:] for j in range(taps)])
+
+
+def by_a_matrix(u, g, taps):
+    padded = torch.cat([g, torch.zeros(taps - 1, dtype=g.dtype)])
+    return padded.unfold(0, len(u), 1) @ u
+
+
 def test_wrong_answers_get_their_hint(capsys):
     assert not convolution.zeros(65)
     assert "one less will do" in capsys.readouterr().out
@@ -93,6 +102,11 @@ def test_wrong_answers_get_their_hint(capsys):
         return torch.fft.irfft(torch.fft.rfft(u).conj() * torch.fft.rfft(g), n=len(u))[:taps]
 
     assert not convolution.kernel_gradient(without_zeros)
+    capsys.readouterr()
+    assert not convolution.kernel_gradient(by_the_sum)
+    assert "do without a loop" in capsys.readouterr().out
+    assert not convolution.kernel_gradient(by_a_matrix)
+    assert "do without a matrix" in capsys.readouterr().out
     assert not convolution.overlap_add(lambda chunks, k: torch.cat(chunks))
     played, recorded = convolution.room()
     assert not convolution.measured_room((torch.fft.rfft(recorded)[:4000]).real)

@@ -59,8 +59,8 @@ def rows(z, length, shift=1):
     return torch.exp(exponents) / torch.exp(exponents).sum(-1, keepdim=True)
 
 
-def spaced(re):
-    return re + 2j * math.pi * (torch.arange(8, dtype=torch.float64) + 0.5) / 256
+def spaced(re, wider=1.0):
+    return re + 2j * math.pi * wider * (torch.arange(8, dtype=torch.float64) + 0.5) / 256
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,9 @@ def spaced(re):
         (dss.fixed_length, lambda A, W, dt, L: W / torch.expm1(L * dt[:, None] * A), "agree"),
         (dss.fixed_length, lambda A, W, dt, L: W / torch.expm1(dt[:, None] * A), "case 2"),
         (dss.fixed_length, lambda A, W, dt, L: W, "case 1"),
-        (dss.pulse, spaced(0.02), "Right"),
+        (dss.pulse, spaced(0.04), "Right"),
+        (dss.pulse, spaced(0.02), "8 of 8 modes grow"),
+        (dss.pulse, spaced(-1e-4, 1.14), "0 of 8 modes grow"),
         (dss.pulse, spaced(-0.02), "0 of 8 modes grow"),
         (dss.pulse, spaced(0.02)[:7], "shape (7,)"),
         (dss.pulse, torch.zeros(8), "z = 0"),

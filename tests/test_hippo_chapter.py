@@ -172,6 +172,7 @@ def needed(u, share):
         (check.row, [1, 2], "the shape is (2,)"),
         (check.fast_product, fast, "Right"),
         (check.fast_product, lambda c: -c * (torch.arange(c.shape[-1]) + 1), "case 2"),
+        (check.fast_product, lambda c: c @ hippo.transition("legs", c.shape[-1])[0].T, "do without a matrix"),
         (check.fast_product, lambda c: None, "Not begun"),
         (check.mirrored, mirrored, "Right"),
         (check.mirrored, lambda N: hippo.transition("legs", N), "first value (A), case 2"),

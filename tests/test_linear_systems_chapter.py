@@ -72,6 +72,8 @@ def test_still_picture_and_settings():
     data, _ = EigenvaluePair()._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert data["text/plain"] == "EigenvaluePair(re=-1.0, im=5.0, dt=0.1)"
+    omega, gain = EigenvaluePair().figure().axes[2].lines[0].get_data()  # question 4 of the text
+    assert omega[gain.argmax()] == pytest.approx(24**0.5, rel=0.02)  # (Im λ)^2 - (Re λ)^2
     with pytest.raises(traitlets.TraitError, match=r"re must be a number from -8 to 0.5, got 1"):
         EigenvaluePair(re=1.0)
 
@@ -156,6 +158,20 @@ def columns(A_bar, B_bar, length, order=1):
     return found
 
 
+def one_by_one(A_bar, B_bar, length):
+    found = [B_bar]
+    while len(found) < length:
+        found.append(A_bar @ found[-1])
+    return torch.stack(found, 1)
+
+
+def doubled(A_bar, B_bar, length):
+    found, power = B_bar[:, None], A_bar
+    while found.shape[1] < length:
+        found, power = torch.cat([found, power @ found], 1), power @ power
+    return found[:, :length]
+
+
 def eigenvalues(K, N, dt):
     H = torch.stack([K[i : i + len(K) // 2] for i in range(len(K) // 2)])
     O = torch.linalg.svd(H)[0][:, :N]
@@ -176,7 +192,9 @@ def stop(A_bar, B_bar, x):
         (linear_systems.stiffness, 101, "the mass is 2 kg"),
         (linear_systems.stop, stop, "Right"),
         (linear_systems.stop, lambda *given: stop(*given).flip(0), "entry [0]"),
-        (linear_systems.krylov_columns, columns, "Right"),
+        (linear_systems.krylov_columns, doubled, "Right"),
+        (linear_systems.krylov_columns, columns, "do without a loop"),
+        (linear_systems.krylov_columns, one_by_one, "do without a loop"),
         (linear_systems.krylov_columns, lambda A, B, L: columns(A, B, L, -1), "case 2"),
         (linear_systems.krylov_columns, lambda A, B, L: columns(A, B, L).T, "the shape is (1, 5)"),
         (linear_systems.gate, math.log(2**0.1 - 1), "Right"),

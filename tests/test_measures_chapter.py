@@ -76,7 +76,9 @@ def test_an_input_in_the_span_of_legt_is_followed_exactly():
 x = torch.linspace(0, 1, 20)
 FIGURES = {
     "past": lambda: plots.past(x, x, {"a": x, "b": -x, "c": x, "d": x**2}, {"b": 0.5}),
-    "bases": lambda: plots.bases(x, {"a": (torch.rand(20, 3), torch.rand(20, 3)), "b": (x[:, None],) * 2}),
+    "bases": lambda: plots.bases(
+        x, {"a": (torch.rand(20, 3) - 2, torch.rand(20, 3)), "b": (x[:, None],) * 2}
+    ),
     "log_curves": lambda: plots.log_curves(
         x + 1, {"a": x + 1, "b": x + 2}, "N", "error", {"here": 1.5}, log2=True
     ),
@@ -103,6 +105,8 @@ def test_figures_hold_the_data():
     curves = [line for line in FIGURES["log_curves"]().axes[0].lines if line.get_label()[0] != "_"]
     torch.testing.assert_close(torch.as_tensor(curves[1].get_ydata()), x + 2)
     assert len({(c.get_marker(), str(c._unscaled_dash_pattern)) for c in curves}) == 2
+    for ax in FIGURES["bases"]().axes:  # nothing leaves the frame
+        assert ax.get_ylim()[1] > max(abs(line.get_ydata()).max() for line in ax.lines)
 
 
 # ---- exercises --------------------------------------------------------------------------------------------

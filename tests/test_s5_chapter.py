@@ -67,6 +67,15 @@ def states(a, b):
     return torch.stack(out)
 
 
+def recursive(a, b):
+    if len(a) == 1:
+        return b
+    n, x = len(a) // 2 * 2, b.clone()
+    x[1::2] = recursive(*scan_trees.combine((a[0:n:2], b[0:n:2]), (a[1:n:2], b[1:n:2])))
+    x[2::2] = a[2::2] * x[1:-1:2] + b[2::2]
+    return x
+
+
 def starts(done, before):
     return torch.cat([before[:, None], done[:, :-1]], 1)
 
@@ -92,7 +101,8 @@ def bank(Lambda, dt, B, C):
         (s5.envelope, lambda e, f: envelope(f, e), "case"),
         (s5.envelope, lambda e, f: ..., "Not begun"),
         (s5.envelope, ..., "Not begun"),
-        (s5.recursive, states, "agree"),
+        (s5.recursive, recursive, "agree"),
+        (s5.recursive, states, "do without a loop"),
         (s5.recursive, lambda a, b: states(a, b)[: len(a) // 2 * 2], "case 1"),
         (s5.recursive, lambda a, b: b.cumsum(0), "case 2"),
         (s5.recursive, lambda a, b: None, "Not begun"),

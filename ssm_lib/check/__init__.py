@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 def value(
@@ -47,7 +51,7 @@ def value(
     return _right(f"{number:.6g}")
 
 
-def tensor(answer: Any, expected: torch.Tensor, tolerance: float = 1e-5) -> bool:
+def tensor(answer: Any, expected: Tensor, tolerance: float = 1e-5) -> bool:
     """Check a tensor: its shape first, then its values, naming the entry that is most wrong.
 
     Parameters
@@ -76,10 +80,12 @@ def tensor(answer: Any, expected: torch.Tensor, tolerance: float = 1e-5) -> bool
 
 def function(
     answer: Any,
-    reference: Callable[..., torch.Tensor],
+    reference: Callable[..., Tensor],
     cases: Sequence[tuple[Any, ...]],
     tolerance: float = 1e-5,
     name: str = "",
+    calls: float = math.inf,
+    numbers: float = math.inf,
 ) -> bool:
     """Check a function on several inputs against a reference.
 
@@ -95,6 +101,9 @@ def function(
         As in `tensor`.
     name
         Of what the function returns, for the verdict.
+    calls, numbers
+        Where a loop or a matrix is forbidden: how many operations on tensors a case may take, and how many
+        numbers any tensor in it may hold. Give one case that is large enough to tell.
 
     Returns
     -------
@@ -105,8 +114,10 @@ def function(
         return _todo()
     prefix = f"{name}, " if name else ""
     for i, arguments in enumerate(cases, start=1):
+        watch = _Watch()
         try:
-            result = answer(*arguments)
+            with watch:
+                result = answer(*arguments)
         except Exception as error:  # whatever the reader's code raises is told, not thrown
             return _wrong(
                 f"{prefix}case {i} of {len(cases)} raised {type(error).__name__}: {error}"
@@ -116,11 +127,37 @@ def function(
         problem = _difference(result, reference(*arguments), tolerance)
         if problem:
             return _wrong(f"{prefix}case {i} of {len(cases)}: {problem}")
+        right = f"{prefix}case {i} of {len(cases)}: the values are right, but"
+        if watch.numbers > numbers:
+            return _wrong(
+                f"{right} a tensor of {watch.numbers} numbers appeared: do without a matrix"
+            )
+        if watch.calls > calls:
+            return _wrong(
+                f"{right} it took {watch.calls} operations on tensors: do without a loop"
+            )
     agree = "1 case agrees" if len(cases) == 1 else f"{len(cases)} cases agree"
     return _right(f"{prefix}{agree} with the reference")
 
 
-def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | None:
+class _Watch(TorchDispatchMode):
+    """Count operations on tensors, and the numbers in the largest tensor that any of them reads or makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.numbers = 0, 0
+
+    def __torch_dispatch__(
+        self, call: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        out = call(*args, **(kwargs or {}))
+        tensors = [x for x in tree_leaves((args, kwargs, out)) if isinstance(x, Tensor)]
+        self.calls += 1
+        self.numbers = max([self.numbers, *(x.numel() for x in tensors)])
+        return out
+
+
+def _difference(answer: Any, expected: Tensor, tolerance: float) -> str | None:
     """What is wrong with a tensor, None if nothing is."""
     try:
         got = torch.as_tensor(answer)
@@ -141,7 +178,7 @@ def _difference(answer: Any, expected: torch.Tensor, tolerance: float) -> str | 
     return f"entry {list(where)} is {_number(got.flatten()[flat])}, expected {_number(expected.flatten()[flat])}"
 
 
-def _number(x: torch.Tensor) -> str:
+def _number(x: Tensor) -> str:
     return f"{x.item():.6g}"
 
 

@@ -91,7 +91,7 @@ def bases(t: Tensor, panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
             ):
                 ax.plot(array(t), g, color=COLOURS[n], ls="-", lw=4, alpha=0.25)
                 ax.plot(array(t), k, color=COLOURS[n], ls=DASHES[n], lw=1.3)
-            highest = 1.3 * float(functions.abs().max())
+            highest = 1.1 * max(float(y.abs().max()) for y in (responses, functions))
             ax.set(title=title, ylim=(-highest, highest))
         for ax in axes[-1]:
             ax.set(xlabel="age t (s)")

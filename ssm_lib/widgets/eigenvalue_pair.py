@@ -64,8 +64,9 @@ class EigenvaluePair(Widget):
 
         from ssm_lib import lti
 
-        figure = Figure(figsize=(9, 3.9), layout="constrained")
-        plane, response = figure.subplots(1, 2, width_ratios=[2, 3])
+        figure = Figure(figsize=(9, 5.2), layout="constrained")
+        axes = figure.subplot_mosaic("ph;pg", width_ratios=[2, 3])
+        plane, response, gain = (axes[name] for name in "phg")
         z, (colour, _, marker) = self.eigenvalues(), STYLES[0]
         plane.axvspan(-9, 0, facecolor="#edf5fb", zorder=0)
         plane.plot(z.real, z.imag, marker, color=colour)
@@ -85,6 +86,10 @@ class EigenvaluePair(Widget):
         response.set(
             xlabel="time since the knock (s)", ylabel="response h (m/Ns)", title=repr(self)
         )
-        for ax in (plane, response):
+        omega = torch.logspace(-1, 2, 241, dtype=torch.float64)  # as in the browser
+        heard = lti.transfer(*self.system(), 1j * omega).abs()
+        gain.loglog(omega, heard, color=colour)
+        gain.set(xlabel=r"frequency $\omega$ (rad/s)", ylabel=r"$|H(i\omega)|$ (m/N)")
+        for ax in (plane, response, gain):
             ax.spines[["top", "right"]].set_visible(False)
         return figure

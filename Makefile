@@ -2,7 +2,7 @@
 PY = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve pdf test lint bench alone audit new-chapter new-model set-repository vendor clean
+.PHONY: help setup book serve pdf pages test lint bench alone audit new-chapter new-model set-repository vendor clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s%s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ serve: book ## show the book at a loopback address (PORT=8000)
 
 pdf: book ## print each page into _build/pdf by the browser (ARGS=06_s4)
 	@$(PY) -m tools.paper $(ARGS)
+
+pages: book ## weigh and time each page in the browser (ARGS=--shots photographs them, too)
+	@$(PY) -m tools.pages $(ARGS)
 
 test: setup ## build the book if needed, then run every test (ARGS="-k scan")
 	@$(PY) -m tools.check $(ARGS)

@@ -2,7 +2,7 @@
 PY = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test lint bench alone audit new-chapter new-model set-repository vendor clean
+.PHONY: help setup book serve pdf pages test lint bench alone audit new-chapter new-model set-repository vendor clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-24s%s\n", $$1, $$2}'
@@ -15,6 +15,12 @@ book: setup ## execute the chapters, build the HTML, print its address
 
 serve: book ## show the book at a loopback address (PORT=8000)
 	@$(PY) -m tools.serve $(or $(PORT),8000)
+
+pdf: book ## print each page into _build/pdf by the browser (ARGS=06_s4)
+	@$(PY) -m tools.paper $(ARGS)
+
+pages: book ## weigh and time each page in the browser (ARGS=--shots photographs them, too)
+	@$(PY) -m tools.pages $(ARGS)
 
 test: setup ## build the book if needed, then run every test (ARGS="-k scan")
 	@$(PY) -m tools.check $(ARGS)

@@ -1,40 +1,25 @@
 """Shared by all tests: where the book is, and which browser there is."""
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tools import browser
+
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
-left_out = pytest.StashKey[int]()
 
 if not torch.cuda.is_available():  # triton reads it as it is imported, by whichever test comes first
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
-def find_browser() -> str | None:
-    """A Chromium of this machine: CHROMIUM names one, else the usual places are searched."""
-    if chosen := os.environ.get("CHROMIUM"):
-        return chosen
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
 def pytest_collection_modifyitems(config, items):
     """Leave the browser tests out where there is no browser, unless REQUIRE_BROWSER=1 demands them."""
-    if find_browser() or os.environ.get("REQUIRE_BROWSER") == "1":
+    if browser.find() or os.environ.get("REQUIRE_BROWSER") == "1":
         return
     for item in items:
         if item.get_closest_marker("browser"):

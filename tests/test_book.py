@@ -25,7 +25,7 @@ LOADS = {
     ("audio", "src"),
 }
 NOT_LOADED = {"canonical", "next", "prev", "index", "search", "author", "license"}
-LARGEST = 40e6  # bytes
+LARGEST, HEAVIEST = 40e6, 4e6  # bytes, of the book and of a page
 
 
 class Page(HTMLParser):
@@ -209,6 +209,13 @@ def test_colab_buttons_open_files_that_are_there(root):
         home = "https://colab.research.google.com/github/me/book/blob/main/"
         assert button["url"].startswith(home), button["url"]
         assert (root / button["url"].removeprefix(home)).is_file(), button["url"]
+
+
+def test_weight(path):
+    """What a page loads beyond `_static`, which all pages share."""
+    loaded = {path, *((path.parent / unquote(urlsplit(url).path)).resolve() for url in read(path).loads)}
+    own = {file: file.stat().st_size for file in loaded if "_static" not in file.parts}
+    assert sum(own.values()) < HEAVIEST, own
 
 
 def test_size(html, record_property):

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import find_browser
+
+from tools.browser import ABSENT, find
 
 SCRIPT = """
 import {readFileSync} from "node:fs";
@@ -79,9 +80,9 @@ def on_page(*widgets, width=340, **options):
 
     `window.widgets` holds each one's `model`, `el` and `dispose`; `model.saved` is what Python would have got.
     """
-    path = find_browser()
+    path = find()
     if not path:
-        pytest.fail("REQUIRE_BROWSER=1, and there is no Chromium: apt install chromium, or set CHROMIUM")
+        pytest.fail(f"REQUIRE_BROWSER=1. {ABSENT}")
     from playwright.sync_api import sync_playwright
 
     given = [
@@ -154,7 +155,9 @@ def by_keyboard(page, control, kind):
 
 def by_mouse(page, control, kind):
     """For `idle`: what can be pressed or dragged with a mouse (a list of options is the browser's own)."""
-    control.scroll_into_view_if_needed()
+    control.evaluate(
+        "c => c.scrollIntoView({block: 'center', behavior: 'instant'})"
+    )  # not below the page's header
     box = (control.locator(".sw-ring") if kind == "point" else control).bounding_box()
     if kind in ("radio", "range"):
         for part in (0.1, 0.5, 0.9):

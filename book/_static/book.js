@@ -30,3 +30,14 @@ function reachScrollers() {
 }
 addEventListener("load", reachScrollers);
 addEventListener("resize", reachScrollers);
+
+// Paper is white: a page that is dark on the screen is printed light.
+let shown = null;
+addEventListener("beforeprint", () => {
+  shown ??= document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = shown;
+  shown = null;
+});

@@ -1,0 +1,67 @@
+"""`make pages`: what each page of the built book weighs, and when it answers, also in `_build/pages.json`.
+
+A page weighs what it loads beyond `_static`, which all share. It answers once its widgets stand, its formulas are
+set and a press of the search button has opened the search. With ARGS=--shots it is photographed, too.
+"""
+
+import json
+import sys
+import time
+
+from tools import browser
+from tools.steps import fail
+
+SHOTS = browser.ROOT / "_build" / "screenshots"
+SIZES = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "light")}
+
+
+def visit(chromium, address: str, name: str) -> tuple[int, float]:
+    """The bytes that a page loads for itself, and the seconds until it answers, with nothing kept from other pages."""
+    page, sizes = chromium.new_page(viewport={"width": 1280, "height": 900}), {}
+    page.on("response", lambda r: sizes.update({r.url: int(r.headers.get("content-length", 0))}))
+    start = time.monotonic()
+    page.goto(f"{address}/{name}.html", wait_until="load")
+    browser.stand(page)
+    page.locator("button.search-button__button:visible").first.click()
+    page.wait_for_selector("#pst-search-dialog[open]")
+    seconds = time.monotonic() - start
+    page.close()
+    return sum(size for url, size in sizes.items() if "/_static/" not in url), seconds
+
+
+def photograph(chromium, address: str, name: str) -> None:
+    """The whole page in each size and theme."""
+    for look, (width, theme) in SIZES.items():
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+        page.goto(f"{address}/{name}.html", wait_until="load")
+        browser.stand(page)
+        page.screenshot(path=SHOTS / f"{name.replace('/', '-')}-{look}.png", full_page=True, timeout=120_000)
+        page.close()
+
+
+def main(words: list[str]) -> int:
+    """Measure the pages whose name holds one of the words, or all; with --shots, photograph them too."""
+    path, shots = browser.find(), "--shots" in words
+    words = [word for word in words if word != "--shots"]
+    if not (browser.HTML / "index.html").is_file():
+        return fail("There is no book to measure yet: run make book.")
+    if not path:
+        return fail(browser.ABSENT)
+    names = [name for name in browser.pages() if not words or any(word in name for word in words)]
+    table = {}
+    with browser.served() as address, browser.launched(path) as chromium:
+        print(f"{'page':34s} {'MB':>6s} {'seconds':>8s}")
+        for name in names:
+            own, seconds = visit(chromium, address, name)
+            table[name] = {"megabytes": round(own / 1e6, 2), "seconds": round(seconds, 2)}
+            print(f"{name:34s} {own / 1e6:6.2f} {seconds:8.2f}", flush=True)
+            if shots:
+                SHOTS.mkdir(exist_ok=True)
+                photograph(chromium, address, name)
+    out = browser.ROOT / "_build" / "pages.json"
+    out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

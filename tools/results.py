@@ -79,7 +79,7 @@ def scores(run: dict[str, Any]) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = {}
     for variant in run.get("decays", []):
         decay = f"{variant['decay']:f}".rstrip("0")
-        found[f"δ = {decay} at the start", "r2"] = variant["test_r2"]
+        found[f"decay δ = {decay} at the start", "r2"] = variant["test_r2"]
     for name, row in run.get("variants", {}).items():
         found[name, "accuracy"] = row["test_accuracy"]
     for key, value in run.items():
@@ -198,16 +198,14 @@ def page_text(folder: Path) -> str:
         lines += [f"```{{admonition}} The {len(atoms)} records", ":class: dropdown"]
         links = [f"{{download}}`{name.removeprefix('atomic-')} <results/{name}.json>`" for name in atoms]
         lines += [" · ".join(links), "```", ""]
-    lines += ["## Other runs", "", "| run | ours | without learning | paper, and what differs | made by |"]
-    lines += ["|---" * 5 + "|"]
+    lines += ["## Other runs", "", "| run | ours | without learning | paper, and what differs |"]
+    lines += ["|---" * 4 + "|"]
     for name, record in trained.items():
         if name not in atoms:
-            what = f"**{words(record['task'])}; {words(record['model'])}**<br>`{name}`"
+            what = f"**{words(record['task'])}; {words(record['model'])}**<br>`{name}`<br>{about(record)}"
             source = RECIPES[name].source if name in RECIPES else record["source"]
             paper = _sentence(source)
-            lines.append(
-                f"| {what} | {'<br>'.join(ours(record))} | {constant(record)} | {paper} | {about(record)} |"
-            )
+            lines.append(f"| {what} | {'<br>'.join(ours(record))} | {constant(record)} | {paper} |")
     rest = sorted(set(found) - set(trained))
     lines += ["", "## Speed", "", "{doc}`Chapter 14 </notebooks/14_speed>` reads the benchmarks: " + ", ".join(
         f"{{download}}`{name} <results/{name}.json>` (commit `{found[name]['commit']}`)" for name in rest

@@ -46,7 +46,7 @@ window.ask = (() => {
 
   // ---- figures in dark mode: on a light card of their own, since they are drawn in black
   function unlitFigures() {
-    return [...article().querySelectorAll("img")].filter((img) => {
+    return [...article().querySelectorAll("img:not(.toggler)")].filter((img) => {
       const spot = new OffscreenCanvas(1, 1).getContext("2d");
       spot.fillStyle = getComputedStyle(img).backgroundColor;
       spot.fillRect(0, 0, 1, 1);
@@ -81,6 +81,7 @@ window.ask = (() => {
       if (document.activeElement !== e) found.push(`takes no focus: ${words(e)}`);
       else if (look(e) === before) found.push(`has the focus, and it is not seen: ${words(e)}`);
     }
+    document.activeElement.blur();
     return found;
   }
 

@@ -22,7 +22,7 @@ f64 = torch.float64
 class Shown:
     """The controls to move, and what the widget, with these settings in Python, must show."""
 
-    moves: dict | list  # name of a control -> value; a list of such pairs where one control is moved twice
+    moves: dict | list  # control -> value, for all that count; a list of pairs where one moves twice
     words: Callable  # widget -> [(template, its numbers)]
     curves: Callable = lambda widget: {}  # widget -> {selector of a path: the heights of its points}
     settings: dict | None = None  # what the moves come to, where they are not settings by name
@@ -235,7 +235,10 @@ SHOWN = {
         settings={"task": "cumsum", "token": 7} | {f"v{i}": v for i, v in enumerate(TOKENS)},
     ),
     "ReceptiveField": Shown({"block": 3, "share": 0.8}, field_words),
-    "CostModel": Shown({"log2_L": 15, "log2_H": 6, "log2_B": 2, "bandwidth": 100.0}, cost_words),
+    "CostModel": Shown(
+        {"log2_L": 15, "log2_H": 6, "log2_N": 5, "log2_B": 2, "peak": 200.0, "bandwidth": 100.0, "call": 5.0},
+        cost_words,
+    ),
 }
 
 STATE = """view => {

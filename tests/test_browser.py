@@ -141,7 +141,7 @@ def unreachable(page) -> list[str]:
         return ["the first Tab shows no link that skips to the text"]
     found = page.evaluate("ask.unfocused()")
     page.keyboard.press("Control+k")
-    page.locator("#pst-search-dialog input[type=search]:focus-visible").wait_for()
+    page.locator("input[type=search]:focus-visible").wait_for()  # of the dialog, or of the search page itself
     page.keyboard.press("Escape")
     page.locator("#pst-search-dialog").wait_for(state="hidden")
     return found

@@ -65,7 +65,8 @@ window.ask = (() => {
     .filter((e) => e.tabIndex >= 0 && !e.disabled && visible(e) && !e.closest("dialog:not([open])"));
   const look = (e) => [e, ...e.children, e.nextElementSibling, e.parentElement].filter(Boolean).map((x) => {
     const s = getComputedStyle(x);
-    return [s.outlineStyle, s.outlineWidth, s.outlineColor, s.boxShadow, s.borderColor, s.backgroundColor, s.stroke, s.strokeWidth,
+    return [s.outlineStyle === "none" || `${s.outlineStyle} ${s.outlineWidth} ${s.outlineColor}`, s.boxShadow, s.backgroundColor,
+      parseFloat(s.borderWidth) > 0 && s.borderColor, s.stroke, s.strokeWidth,
       s.textDecorationLine, s.textDecorationThickness].join();
   }).join("|");
   function unfocused() { // after a key was pressed, so that :focus-visible holds

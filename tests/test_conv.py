@@ -8,12 +8,20 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from ssm_lib import conv, oracles
-from ssm_lib.conv import blocks
+from ssm_lib.conv import blocks, functions
+
+
+@pytest.fixture(params=["line", "operator"])
+def both_ways(request, monkeypatch):
+    """What is small, once in one line, as it is, and once by the operators that long sequences take."""
+    if request.param == "operator":
+        monkeypatch.setattr(functions, "SMALL", 0)
 
 
 @pytest.fixture
 def tiny_blocks(monkeypatch):
     """As if the cache held a few samples: every sequence is a block of its own."""
+    monkeypatch.setattr(functions, "SMALL", 0)
     monkeypatch.setattr(blocks, "block_bytes", lambda device: 1)
 
 
@@ -29,6 +37,7 @@ def signals(L, M=None, dtype=torch.float64):
     return u, torch.randn(3, M or L, dtype=torch.float64, generator=generator).to(dtype)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("L", [1, 2, 3, 64, 777, 16384])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 1e-6)])
 def test_causal_equals_the_sum(L, dtype, tolerance):
@@ -39,6 +48,7 @@ def test_causal_equals_the_sum(L, dtype, tolerance):
     assert float((y[1, 2] - expected).abs().max()) < tolerance * float(expected.abs().max())
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("M", [1, 5, 200])
 def test_kernel_of_another_length(M):
     u, k = signals(50, M)
@@ -46,6 +56,7 @@ def test_kernel_of_another_length(M):
     torch.testing.assert_close(conv.causal(u, k), line(u, padded))
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("L", [1, 2, 3, 777])
 def test_bidirectional_equals_the_two_sums(L):
     u, k = signals(L)
@@ -65,6 +76,7 @@ def test_nothing_wraps_around():
     assert float(y[0, :-1].abs().max()) < 1e-8
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize(("M", "shorter"), [(1, 1), (4, 9), (20, 3)])
 def test_both_directions_take_kernels_of_any_length(M, shorter):
     u, k = signals(9, M)
@@ -83,10 +95,12 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, size, batch):
     u, k = torch.randn(batch, 3, 16, dtype=torch.float64), torch.randn(3, 16, dtype=torch.float64)
     du = torch.randn_like(u)
     expected = torch.autograd.functional.vjp(line, (u, k), du)
+    monkeypatch.setattr(functions, "SMALL", 0)
     monkeypatch.setattr(blocks, "block_bytes", lambda device: size)
     torch.testing.assert_close(torch.autograd.functional.vjp(conv.causal, (u, k), du), expected)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize(
     ("u", "k"),
     [((7,), (7,)), ((7,), (3, 7)), ((2, 3, 7), (7,)), ((2, 3, 7), (1, 7)), ((2, 3, 7), (3, 5)),
@@ -108,6 +122,7 @@ def test_leading_dimensions_broadcast(u, k):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_inputs_of_any_memory_layout():
     u, k = signals(50)
     expected = line(u, k)
@@ -116,10 +131,12 @@ def test_inputs_of_any_memory_layout():
     for view in views:
         y = conv.causal(view, k.mT.contiguous().mT)
         torch.testing.assert_close(y, expected)
-        assert y.stride() == torch.empty_like(view).stride()  # what is added to u lies as u does
+        assert y.stride(-1) == torch.empty_like(view).stride(-1)  # what is added to u lies as u does
     torch.testing.assert_close(conv.causal(u[:, :1].expand_as(u), k), line(u[:, :1], k))
+    torch.testing.assert_close(conv.causal(views[2][0, 0], k[0]), expected[0, 0])
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("M", [1, 4, 9, 14])
 def test_gradients_and_their_gradients(M):
     inputs = [x.requires_grad_() for x in (*signals(9, M), signals(5, M)[1])]
@@ -149,6 +166,7 @@ def test_gradients_of_long_sequences(dtype):
         assert float((a - b).abs().max()) < tolerance * float(b.abs().max())
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("M", [1, 2, 30, 300])
 def test_a_stream_of_chunks_equals_the_whole(M):
     torch.manual_seed(M)
@@ -186,6 +204,7 @@ def test_the_operators_keep_their_promises():
         torch.library.opcheck(blocks._operator_of_gradients, (x, k, torch.ones_like(x), 9))
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.skipif(not hasattr(torch.library, "register_vmap"), reason="needs PyTorch 2.5")
 def test_maps_and_jacobians():
     u, k = signals(9)
@@ -218,6 +237,7 @@ def test_a_gradient_stores_no_spectra():
     assert float(out.stdout) < 132 + 100
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(dtype):
     u, k = signals(64, dtype=dtype)
@@ -250,3 +270,14 @@ def test_fast_length_is_the_next_with_small_factors(n):
 def test_bad_input_is_named(u, k, error, message):
     with pytest.raises(error, match=message):
         conv.causal(u, k)
+
+
+def test_what_is_large_or_long_goes_through_the_operators(monkeypatch):
+    """One line would keep its spectra, and the real FFT of a long period is slow."""
+    taken = []
+    monkeypatch.setattr(functions, "_line", lambda u, k, period: taken.append(period) or u)
+    conv.causal(torch.ones(9), torch.ones(9))
+    assert taken == [18]
+    conv.causal(torch.ones(300, 1000), torch.ones(1000))
+    conv.causal(torch.ones(40_000), torch.ones(40_000))
+    assert taken == [18]

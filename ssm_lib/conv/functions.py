@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from ssm_lib import validate
-from ssm_lib.conv.blocks import fast_length, negacyclic
+from ssm_lib.conv.blocks import compute_dtype, fast_length, negacyclic
+
+SMALL = 2**18  # padded samples in all: for fewer, blocks take longer to call than they save
+SHORT = (
+    2**16
+)  # a period: of longer ones real FFTs take twice as long as the complex ones of the blocks
 
 
 def causal(u: Tensor, k: Tensor) -> Tensor:
@@ -71,7 +76,9 @@ def bidirectional(u: Tensor, k_forward: Tensor, k_backward: Tensor) -> Tensor:
     leading = validate.broadcast_shapes(past.shape[:-1], future.shape[:-1])
     gap = past.new_zeros(*leading, 2 * n - past.shape[-1] - future.shape[-1])
     past, future = (x.expand(*leading, x.shape[-1]) for x in (past, future))
-    return _apply(u, torch.cat([past, gap, -future.flip(-1)], dim=-1), n)
+    # What wraps around changes its sign, except in one line.
+    wrapped = future.flip(-1) if _is_small(n, u, past) else -future.flip(-1)
+    return _apply(u, torch.cat([past, gap, wrapped], dim=-1), n)
 
 
 def stream(u: Tensor, k: Tensor, tail: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -126,11 +133,13 @@ def _half(period: int) -> int:
 
 
 def _apply(u: Tensor, k: Tensor, n: int) -> Tensor:
-    """`negacyclic`, for leading dimensions that broadcast."""
+    """`negacyclic`, for leading dimensions that broadcast; what is small in one line, where signs stay."""
     L, M = u.shape[-1], k.shape[-1]
     leading = validate.broadcast_shapes(u.shape[:-1], k.shape[:-1])
     if 0 in leading:  # an empty batch, which not every FFT library takes
         return u * k.sum(-1, keepdim=True).to(u.dtype)
+    if _is_small(n, u, k):
+        return _line(u, k, 2 * n)
     while k.ndim > 1 and k.shape[0] == 1:
         k = k[0]
     split = (
@@ -139,6 +148,23 @@ def _apply(u: Tensor, k: Tensor, n: int) -> Tensor:
     u = u.expand(*leading, L).reshape(leading[:split].numel(), -1, L)
     k = k.expand(*leading[split:], M).reshape(-1, M)
     return negacyclic(u, k, n).reshape(*leading, L)
+
+
+def _is_small(n: int, u: Tensor, k: Tensor) -> bool:
+    """Whether one line is faster; torch.compile takes the blocks, it has no code for complex numbers."""
+    rows = validate.broadcast_shapes(u.shape[:-1], k.shape[:-1]).numel()
+    small = 2 * n * rows <= SMALL and 2 * n <= SHORT
+    return small and not torch.compiler.is_compiling()
+
+
+def _line(u: Tensor, k: Tensor, period: int) -> Tensor:
+    """The textbook's line, and autograd's gradient, which keeps both spectra."""
+    dtype = compute_dtype(u, k)
+    y_hat = torch.fft.rfft(u.to(dtype), period) * torch.fft.rfft(k.to(dtype), period)
+    y = torch.fft.irfft(y_hat, period)[..., : u.shape[-1]].to(u.dtype)
+    if u.ndim > 1 and u.stride(-1) > u.stride(-2):  # channels lie together: also in y
+        return y.mT.contiguous().mT
+    return y.contiguous()
 
 
 def _check(u: Tensor, **kernels: Tensor) -> None:

@@ -63,13 +63,19 @@ def rows(
 Part = Iterator[tuple[str, Callable[[], Tensor], Callable[[], Tensor], Tensor, Work, str]]
 
 
-def gradient(run: Callable[[], Tensor], of: Tensor) -> Callable[[], Tensor]:
-    """A run that computes the output and the gradient of its weighted sum with respect to `of`."""
+def gradient(run: Callable[[], Tensor], *of: Tensor) -> Callable[[], Tensor]:
+    """A run that computes the output and the gradients of its weighted sum; it returns that of the first.
+
+    The weights are made by the first run, which is not timed, and lie as the output does.
+    """
+    weights: list[Tensor] = []
 
     def both() -> Tensor:
         y = run()
-        weights = torch.cos(torch.arange(y.numel(), device=y.device)).view(y.shape)
-        (found,) = torch.autograd.grad(y, of, weights.to(y.dtype))
+        if not weights:
+            waves = torch.cos(torch.arange(y.numel(), device=y.device)).view(y.shape)
+            weights.append(torch.empty_like(y).copy_(waves))
+        found, *_ = torch.autograd.grad(y, of, weights)
         return torch.view_as_real(found) if found.is_complex() else found
 
     return both
@@ -133,7 +139,7 @@ def _convolution(s: Sizes, device: torch.device) -> Part:
     exact = gradient(lambda: formulas.convolution(wide, k.double()), wide)()
     work = Work(fft=3 * work.fft, bytes=3 * work.bytes)
     k.requires_grad_()
-    ours_too, line_too = gradient(ours, u), gradient(line, u)
+    ours_too, line_too = gradient(ours, u, k), gradient(line, u, k)
     yield "convolution, gradient", ours_too, line_too, exact, work, "one line"
 
 
@@ -168,7 +174,9 @@ def _s4d_layer(s: Sizes, device: torch.device) -> Part:
     yield "S4D layer", _plain(ours), _plain(formula), exact, work, "formulas"
     exact = gradient(lambda: wide(u.double()), wide.C)()
     work = Work(3 * work.float32, bytes=3 * work.bytes, fft=3 * work.fft)
-    ours_too, formula_too = gradient(ours, layer.C), gradient(formula, layer.C)
+    u.requires_grad_()
+    of = (layer.C, u, *layer.parameters())  # as inside a deep model
+    ours_too, formula_too = gradient(ours, *of), gradient(formula, *of)
     yield "S4D layer, gradient", ours_too, formula_too, exact, work, "formulas"
 
 
@@ -191,11 +199,13 @@ def _s5_layer(s: Sizes, device: torch.device) -> Part:
 
         return call
 
+    u.requires_grad_()
+    of = (layer.log_dt, u, *layer.parameters())
     ours = _plain(lambda: layer(u))
     yield "S5 layer", ours, tensor(forward, None), exact, work, "JAX associative_scan"
 
     def ours_too() -> Tensor:
-        return torch.autograd.grad(layer(u).sum(), layer.log_dt)[0]
+        return torch.autograd.grad(layer(u).sum(), of)[0]
 
     (exact,) = torch.autograd.grad(wide(u.double()).sum(), wide.log_dt)
     work = Work(float32=3 * work.float32, bytes=3 * work.bytes)

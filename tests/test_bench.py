@@ -7,6 +7,7 @@ import torch
 
 from ssm_lib import __main__, bench, oracles
 from ssm_lib.bench import formulas, measure, report, scaling
+from ssm_lib.bench.rows import gradient
 from ssm_lib.kernels import dplr
 
 CPU = torch.device("cpu")
@@ -137,3 +138,16 @@ def test_the_command(monkeypatch, capsys, tmp_path):
         with pytest.raises(SystemExit):
             __main__.main(["bench", *arguments])
         assert message in capsys.readouterr().err
+
+
+def test_a_gradient_is_of_all_inputs_with_weights_made_once(monkeypatch):
+    x, w = torch.randn(3, 4, requires_grad=True), torch.randn(4, requires_grad=True)
+    seen, weights = [], torch.cos(torch.arange(12.0)).view(3, 4)
+    w.register_hook(seen.append)
+    made, cos = [], torch.cos
+    monkeypatch.setattr(torch, "cos", lambda x: made.append(x) or cos(x))
+    run = gradient(lambda: x * w, x, w)
+    for _ in range(2):
+        torch.testing.assert_close(run(), weights * w)
+        torch.testing.assert_close(seen.pop(), (weights * x).sum(0))
+    assert len(made) == 1

@@ -270,3 +270,14 @@ def test_fast_length_is_the_next_with_small_factors(n):
 def test_bad_input_is_named(u, k, error, message):
     with pytest.raises(error, match=message):
         conv.causal(u, k)
+
+
+def test_what_is_large_or_long_goes_through_the_operators(monkeypatch):
+    """One line would keep its spectra, and the real FFT of a long period is slow."""
+    taken = []
+    monkeypatch.setattr(functions, "_line", lambda u, k, period: taken.append(period) or u)
+    conv.causal(torch.ones(9), torch.ones(9))
+    assert taken == [18]
+    conv.causal(torch.ones(300, 1000), torch.ones(1000))
+    conv.causal(torch.ones(40_000), torch.ones(40_000))
+    assert taken == [18]

@@ -270,17 +270,11 @@ def four(s, other, L=8, noise=None):
     return torch.stack(rows)
 
 
-def chirped(x, turns=2):
-    L = len(x)
+def chirped(L, turn=1):
     k = torch.arange(L).double()
-    chirp = torch.exp(-1j * math.pi * k**2 / L)
-    lags = torch.exp(1j * math.pi * torch.arange(-L + 1, L).double() ** 2 / L)
-    for _ in range(turns):
-        u = torch.cat([chirp * x, torch.zeros(2 * L).to(chirp)])
-        kernel = torch.cat([lags, torch.zeros(L + 1).to(chirp)])
-        y = torch.fft.ifft(torch.fft.fft(u) * torch.fft.fft(kernel))
-        x = chirp * y[L - 1 : 2 * L - 1]
-    return (x / L).real.roll(-1)
+    g = torch.exp(-1j * math.pi * k**2 / L)
+    lags = torch.arange(-L + 1, L).double()
+    return g, g**2 * torch.exp(-2j * math.pi * turn * k / L), g / L, torch.exp(1j * math.pi * lags**2 / L)
 
 
 @pytest.mark.parametrize(
@@ -315,9 +309,17 @@ def chirped(x, turns=2):
         (synthetic.superposition, torch.ones(3, 8), "got (3, 8)"),
         (synthetic.superposition, "four", "got str"),
         (synthetic.superposition, ..., "Not begun"),
-        (synthetic.reverser, chirped, "agree"),
-        (synthetic.reverser, lambda x: chirped(x, 1), "case"),
-        (synthetic.reverser, lambda x: x, "case 2"),
+        (synthetic.reverser, chirped, "Right"),
+        (synthetic.reverser, lambda L: chirped(L, 0), "L = 2: output 0 has the weight 1+0j at token 0, expe"),
+        (synthetic.reverser, lambda L: [*chirped(L)[:3], torch.full((2 * L - 1,), math.nan)], "L = 1: outp"),
+        (synthetic.reverser, lambda L: chirped(L)[:3], "expected (g, h, f, K), got tuple"),
+        (
+            synthetic.reverser,
+            lambda L: [torch.ones(L)] * 4,
+            "L = 2: expected three gates (2,) and a kernel (3,)",
+        ),
+        (synthetic.reverser, lambda x: x.flip(0), "raised AttributeError"),
+        (synthetic.reverser, lambda L: None, "Not begun"),
         (synthetic.reverser, ..., "Not begun"),
     ],
 )

@@ -205,7 +205,7 @@ def _twice(found: Any, L: int) -> str:
     t = torch.arange(L)
     T = K[t[:, None] - t + L - 1]  # (L, L), by t - k alone
     M = f[:, None] * (T @ (h[:, None] * T)) * g
-    off = (M - torch.eye(L).flip(0)).abs().nan_to_num(nan=math.inf)
+    off = (M - torch.eye(L).flip(0)).abs()
     j, k = divmod(int(off.argmax()), L)
     if float(off.max()) <= 1e-6:
         return ""

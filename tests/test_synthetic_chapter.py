@@ -114,6 +114,64 @@ def test_the_middle_third_of_reverse_is_an_identity():
     torch.testing.assert_close(block, torch.eye(5).double(), rtol=0, atol=1e-6)
 
 
+def test_all_lags_of_select_fixed_are_told_in_every_row():
+    """So the number of lags is the rank, and n kernels do what the n most frequent lags serve."""
+    M, told = lags_of("select_fixed", 12, samples=400)
+    copied = M > 0.5
+    lags = copied.any(0)
+    assert told[:, lags].all()
+    assert lags.nonzero().min() >= 32
+    served = copied.sum(0).sort(descending=True).values.cumsum(0) / 32
+    assert 4 < lags.sum() < 32
+    for n in (2, 4, int(lags.sum())):
+        assert math.isclose(probes.gated(M, told, n).r2, float(served[n - 1]), abs_tol=1e-3)
+
+
+def test_kernels_that_grow_do_what_is_affine_in_sort():
+    """Each grows over the lags L + j of eight answers j; what lies beyond an answer's own lag is open."""
+    n, w, L = 32, 8, 256
+    M, told = lags_of("sort", L)
+    growth = 3.0 ** torch.arange(w)
+    kernels = nn.functional.pad(torch.block_diag(*[growth] * n), (L, 0)).double()  # (n, 2L)
+    gates = probes._weighted(kernels, M, told.double())
+    off = ((gates @ kernels - M) * told).square().sum()
+    assert off < 0.2 * (M * told).square().sum()
+
+
+@pytest.mark.parametrize("L", [5, 8, 9])
+def test_the_combs_of_an_odd_length_have_an_even_period(L):
+    M, told = lags_of("reverse", L, samples=400)
+    needs, lags = 1 + 2 * torch.arange(L), torch.arange(2 * L)
+
+    def off(period):
+        m = needs[: (L + 1) // 2]
+        made = (needs[:, None] % period == m % period).double() @ (
+            lags % period == m[:, None] % period
+        ).double()
+        return float((made - M)[told].abs().max())
+
+    assert off(L + L % 2) < 1e-6
+    assert (off(L) > 0.5) == L % 2
+    first = range((L + 1) // 2)
+    assert all(told[j, 2 * i + 1] for j in first for i in first if i >= j)  # a triangle of full rank
+
+
+def test_one_gelu_of_sums_of_two_tokens_solves_solve():
+    """36 kernels of two taps each: GELU bends a + b and a - b, and these bends hold the product."""
+
+    def bent(seed):
+        u, y = TASKS["solve"].sample(2000, 15, torch.Generator().manual_seed(seed))
+        rows = 0.3 * u[:, :12, 0].double().view(-1, 3, 4)
+        A, B = rows[..., :3], rows[..., 3:]
+        sums = torch.cat([s * A + b * B for s in (1, -1) for b in (1, -1)], 2).flatten(1)  # (B, 36)
+        return torch.cat([nn.functional.gelu(sums), torch.ones(2000, 1)], 1), y[..., 0].double()
+
+    (X, y), (new_X, new_y) = bent(0), bent(1)
+    assert X.shape[1] == 36 + 1
+    weights = torch.linalg.lstsq(X, y, driver="gelsd").solution
+    assert (new_y - new_X @ weights).square().mean() < 0.001 * new_y.var()
+
+
 def test_the_mean_jacobian_of_a_linear_map_is_its_weights():
     torch.manual_seed(0)
     mix = nn.Linear(3, 2).double()
@@ -270,17 +328,11 @@ def four(s, other, L=8, noise=None):
     return torch.stack(rows)
 
 
-def chirped(x, turns=2):
-    L = len(x)
+def chirped(L, turn=1):
     k = torch.arange(L).double()
-    chirp = torch.exp(-1j * math.pi * k**2 / L)
-    lags = torch.exp(1j * math.pi * torch.arange(-L + 1, L).double() ** 2 / L)
-    for _ in range(turns):
-        u = torch.cat([chirp * x, torch.zeros(2 * L).to(chirp)])
-        kernel = torch.cat([lags, torch.zeros(L + 1).to(chirp)])
-        y = torch.fft.ifft(torch.fft.fft(u) * torch.fft.fft(kernel))
-        x = chirp * y[L - 1 : 2 * L - 1]
-    return (x / L).real.roll(-1)
+    g = torch.exp(-1j * math.pi * k**2 / L)
+    lags = torch.arange(-L + 1, L).double()
+    return g, g**2 * torch.exp(-2j * math.pi * turn * k / L), g / L, torch.exp(1j * math.pi * lags**2 / L)
 
 
 @pytest.mark.parametrize(
@@ -315,9 +367,17 @@ def chirped(x, turns=2):
         (synthetic.superposition, torch.ones(3, 8), "got (3, 8)"),
         (synthetic.superposition, "four", "got str"),
         (synthetic.superposition, ..., "Not begun"),
-        (synthetic.reverser, chirped, "agree"),
-        (synthetic.reverser, lambda x: chirped(x, 1), "case"),
-        (synthetic.reverser, lambda x: x, "case 2"),
+        (synthetic.reverser, chirped, "Right"),
+        (synthetic.reverser, lambda L: chirped(L, 0), "L = 2: output 0 has the weight 1+0j at token 0, expe"),
+        (synthetic.reverser, lambda L: [*chirped(L)[:3], torch.full((2 * L - 1,), math.nan)], "L = 1: outp"),
+        (synthetic.reverser, lambda L: chirped(L)[:3], "expected (g, h, f, K), got tuple"),
+        (
+            synthetic.reverser,
+            lambda L: [torch.ones(L)] * 4,
+            "L = 2: expected three gates (2,) and a kernel (3,)",
+        ),
+        (synthetic.reverser, lambda x: x.flip(0), "raised AttributeError"),
+        (synthetic.reverser, lambda L: None, "Not begun"),
         (synthetic.reverser, ..., "Not begun"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ WHY = {
     "cumsum": "one kernel of ones, and a factor that depends on the position",
     "solve_fixed": "each pair of an input and an output has a lag of its own, so one kernel has room for all",
     "reverse": "linear, but output j looks 2 j + 1 steps back: a lag for each output",
-    "select_fixed": "linear, but nearly every output has a lag of its own",
+    "select_fixed": "linear, but with a lag for each run of neighbouring marks",
     "cummax": "which token it is depends on the tokens",
     "sort": "which token it is depends on the tokens",
     "select": "which token it is depends on the marks, and these differ from sample to sample",
@@ -94,9 +94,16 @@ def runs(answer: Any) -> bool:
 
 def combs(answer: Any) -> bool:
     """Kernels (n, 2L) and gates (L, n), n = L/2, that make Reverse exactly, for an even L."""
+    verdict = "L/2 kernels and their gates reverse what comes in"
+    return _for_lengths(answer, (2, 8, 12), _reversal, verdict)
+
+
+def _for_lengths(
+    answer: Any, lengths: Sequence[int], problem_of: Callable[[Any, int], str], verdict: str
+) -> bool:
     if answer is None or answer is ...:
         return check.value(answer, 0)
-    for L in (2, 8, 12):
+    for L in lengths:
         try:
             found = answer(L)
         except Exception as error:  # whatever the reader's code raises is told, not thrown
@@ -104,11 +111,11 @@ def combs(answer: Any) -> bool:
             return False
         if found is None or found is ...:
             return check.value(None, 0)
-        problem = _reversal(found, L)
+        problem = problem_of(found, L)
         if problem:
             print(f"✗ Not yet: L = {L}: {problem}.")
             return False
-    print("✓ Right: L/2 kernels and their gates reverse what comes in.")
+    print(f"✓ Right: {verdict}.")
     return True
 
 
@@ -134,9 +141,9 @@ def _reversal(found: Any, L: int) -> str:
 
 
 def superposition(answer: Any) -> bool:
-    """Four inputs (1, 3, L) of ContextShift on which no affine map is right: a - b = c - d fails.
+    """Four inputs of ContextShift as rows (4, L), tokens only, on which no affine map is right.
 
-    The reader returns a (4, L) tensor: rows with told s, with and without noise, for two s.
+    u[0] - u[1] = u[2] - u[3], but the targets break it: two told s, each with and without noise.
     """
     if answer is None or answer is ...:
         return check.value(answer, 0)
@@ -179,10 +186,27 @@ def superposition(answer: Any) -> bool:
 
 
 def reverser(answer: Any) -> bool:
-    """A function that reverses x (L,) with chirps and convolutions alone: the discrete Fourier transform, twice."""
-    generator = torch.Generator().manual_seed(12)
-    cases = [
-        (torch.randn(n, generator=generator, dtype=torch.float64),)
-        for n in (1, 2, 5, 8, 33)
-    ]
-    return check.function(answer, lambda x: x.flip(0), cases, name="the sequence")
+    """Gates g, h, f (L,) and a kernel K (2L - 1,) of any L: f (K * (h (K * (g x)))) is x (L,) reversed.
+
+    K stands over the lags -(L - 1) .. L - 1; all four are complex. The check applies them.
+    """
+    verdict = "three gates and one kernel, used twice, reverse what comes in"
+    return _for_lengths(answer, (1, 2, 5, 8, 33), _twice, verdict)
+
+
+def _twice(found: Any, L: int) -> str:
+    try:
+        g, h, f, K = (torch.as_tensor(x).to(torch.complex128) for x in found)
+    except (TypeError, ValueError, RuntimeError):
+        return f"expected (g, h, f, K), got {type(found).__name__}"
+    shapes = [tuple(x.shape) for x in (g, h, f, K)]
+    if shapes != [(L,), (L,), (L,), (2 * L - 1,)]:
+        return f"expected three gates {(L,)} and a kernel {(2 * L - 1,)}, got {shapes}"
+    t = torch.arange(L)
+    T = K[t[:, None] - t + L - 1]  # (L, L), by t - k alone
+    M = f[:, None] * (T @ (h[:, None] * T)) * g
+    off = (M - torch.eye(L).flip(0)).abs()
+    j, k = divmod(int(off.argmax()), L)
+    if float(off.max()) <= 1e-6:
+        return ""
+    return f"output {j} has the weight {complex(M[j, k]):.3g} at token {k}, expected {int(j + k == L - 1)}"

@@ -28,7 +28,7 @@ def model(variant, seed=0):
 
 
 def test_every_row_changes_something():
-    rows = [ablations.settings_of(name) for name in ablations.VARIANTS]
+    rows = [ablations.settings_of(name) for name in ablations.VARIANTS | ablations.CAUSES]
     assert rows[0] == ablations.FULL
     assert all(rows.count(row) == 1 for row in rows)
     used = {edit for row in rows for edit in row["edits"]}
@@ -73,6 +73,21 @@ def test_frozen_and_random_eigenvalues():
     assert frozen == {
         f"blocks.{i}.layer.{n}" for i in range(4) for n in ("log_neg_re", "imag", "log_dt", "B")
     }
+
+
+def test_frequencies_that_are_only_random_or_only_low():
+    lin, drawn, low = (
+        [block.layer.imag.detach() for block in model(variant).blocks]
+        for variant in ("full model", "A random, 0 to 7π", "A of S4D-Lin / 10")
+    )
+    for a, b, c in zip(lin, drawn, low, strict=True):
+        torch.testing.assert_close(c, a / 10)
+        assert (b >= 0).all()
+        assert (b <= a.max()).all()
+        assert abs(b.mean() / a.max() - 0.5) < 0.1
+        assert abs(b.std() / a.max() - 12**-0.5) < 0.05
+    assert math.isclose(float(lin[0].max()), 7 * math.pi, rel_tol=1e-6)
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 def test_the_groups_follow_the_settings():

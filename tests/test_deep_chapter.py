@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from widget_tools import by_keyboard, by_mouse, idle, module, on_page
 
-from ssm_lib import SequenceModel, depth, plots
+from ssm_lib import SequenceModel, depth, plots, records
 from ssm_lib.check import deep
 from ssm_lib.optim import decay_left, param_groups
 from ssm_lib.recipes import ablations
@@ -28,7 +28,7 @@ def model(variant, seed=0):
 
 
 def test_every_row_changes_something():
-    rows = [ablations.settings_of(name) for name in ablations.VARIANTS]
+    rows = [ablations.settings_of(name) for name in ablations.VARIANTS | ablations.CAUSES]
     assert rows[0] == ablations.FULL
     assert all(rows.count(row) == 1 for row in rows)
     used = {edit for row in rows for edit in row["edits"]}
@@ -73,6 +73,21 @@ def test_frozen_and_random_eigenvalues():
     assert frozen == {
         f"blocks.{i}.layer.{n}" for i in range(4) for n in ("log_neg_re", "imag", "log_dt", "B")
     }
+
+
+def test_frequencies_that_are_only_random_or_only_low():
+    lin, drawn, low = (
+        [block.layer.imag.detach() for block in model(variant).blocks]
+        for variant in ("full model", "A random, 0 to 7π", "A of S4D-Lin / 10")
+    )
+    for a, b, c in zip(lin, drawn, low, strict=True):
+        torch.testing.assert_close(c, a / 10)
+        assert (b >= 0).all()
+        assert (b <= a.max()).all()
+        assert abs(b.mean() / a.max() - 0.5) < 0.1
+        assert abs(b.std() / a.max() - 12**-0.5) < 0.05
+    assert math.isclose(float(lin[0].max()), 7 * math.pi, rel_tol=1e-6)
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 def test_the_groups_follow_the_settings():
@@ -158,6 +173,56 @@ def test_the_stream_is_what_the_blocks_make():
     full.eval()
     with torch.no_grad():
         torch.testing.assert_close(full.decoder(full.norm(xs[-1]).mean(1)), full(u))
+
+
+@pytest.fixture(scope="module")
+def deep_streams():
+    """Of 32 blocks: mean squares (33,), and how much a random gradient at the end has grown at the encoder."""
+    found, u = {}, digits.load(797).train[0][:32]
+    for place, variant in zip(depth.PLACES, ("full model", "norm after the sum", "no norm"), strict=True):
+        settings = ablations.settings_of(variant)
+        settings["model"]["n_layers"] = 32
+        tall = ablations.build(settings, 0).eval()
+        start = x = tall.encoder(u).detach().requires_grad_()
+        for block in tall.blocks:
+            x = block(x)
+        sent = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+        (back,) = torch.autograd.grad(x, start, sent)
+        found[place] = depth.stream(tall, u), float(back.square().mean().sqrt())
+    return found
+
+
+def test_the_whole_gradient_keeps_its_size_with_the_norm_after(deep_streams):
+    """With the norm before it grows as the root of the stream's growth; the direct path alone would vanish."""
+    square = deep_streams["before"][0].square().mean((1, 2, 3))
+    assert deep_streams["before"][1] == pytest.approx(math.sqrt(square[-1] / square[0]), rel=0.2)
+    assert deep_streams["after"][1] == pytest.approx(1, rel=0.2)
+    assert deep_streams["none"][1] > 4
+
+
+def test_branches_without_a_norm_point_against_the_stream(deep_streams):
+    """So the rule for uncorrelated ones ends at twice the model's value."""
+    xs = deep_streams["none"][0]
+    square = xs.square().mean((1, 2, 3))
+    branch = xs.diff(dim=0)
+    gains = branch.square().mean((1, 2, 3)) / square[:-1]
+    assert 1.6 < square[0] * (1 + gains.mean()) ** 32 / square[-1] < 2.4
+    cross = 2 * (branch * xs[:-1]).mean((1, 2, 3)) / square[:-1]
+    assert cross.sum() < -0.3
+    assert (1 + gains).prod() * square[0] > 1.5 * square[-1]  # it is not that gains differ
+
+
+def test_what_the_chapter_says_of_rows_that_no_cell_checks():
+    variants = [run["variants"] for run in records.load("digits-ablations")["runs"]]
+    trained, frozen = (
+        sum(row[name]["test_accuracy"] for row in variants) / 3 for name in ("A random", "A random, frozen")
+    )
+    assert abs(trained - frozen) < 0.03
+    for row in variants:
+        drop = row["full model"]["test_accuracy"] - row["A, Δ, B frozen"]["test_accuracy"]
+        assert 0.01 < drop < 0.065
+        scores = {name: each["test_accuracy"] for name, each in row.items()}
+        assert min(scores, key=scores.get) == "… as in 180,000 steps"
 
 
 def linear_block(kernel):
@@ -318,6 +383,8 @@ def by_hand(m, slow=("log_neg_re", "imag", "log_dt", "B"), lr=4e-3, twice=False,
     ("exercise", "answer", "says"),
     [
         (deep.decayed, 0.536, "Right"),
+        (deep.decayed, 0.54, "Right"),  # the solution's two digits
+        (deep.decayed, 0.55, "too large"),
         (deep.decayed, 0.01 * math.exp(-2), "its logarithm is"),
         (deep.decayed, 0.01, "needs no gradient"),
         (deep.decayed, 1, "much later"),
@@ -340,6 +407,7 @@ def by_hand(m, slow=("log_neg_re", "imag", "log_dt", "B"), lr=4e-3, twice=False,
         (deep.tied_dropout, lambda x, p: tied(x, p, (1, 1, 50)), "all sequences lose"),
         (deep.tied_dropout, lambda x, p: tied(x, p, (64, 1, 1)), "all channels of a sequence go together"),
         (deep.tied_dropout, lambda x, p: tied(x, p, scale=1), "divided by 1 - p"),
+        (deep.tied_dropout, lambda x, p: tied(torch.ones_like(x), p), "must be x divided by 1 - p"),
         (deep.tied_dropout, lambda x, p: x[0], "expected shape (64, 20, 50) like x, got (20, 50)"),
         (deep.tied_dropout, lambda x, p: x.nothing, "raised AttributeError"),
         (deep.tied_dropout, lambda x, p: None, "Not begun"),

@@ -53,7 +53,10 @@ LABELS = {
 
 # Targets of the test set, of the records that are not the engine's
 TARGETS: dict[str, Callable[[dict[str, Any]], Tensor]] = {
-    "digits-ablations": lambda settings: digits.load(settings["variants"]["full model"]["n_test"]).test[1],
+    **dict.fromkeys(
+        ("digits-ablations", "digits-causes"),
+        lambda settings: digits.load(next(iter(settings["variants"].values()))["n_test"]).test[1],
+    ),
     "digits-s4d-laws": lambda settings: digits.load().test[1],
     "pendulum": lambda settings: pendulum.load(settings["films"]["test"], seed=0).y,
     "spoken-digits-s4d": lambda settings: spoken_digits.load().test[1],

@@ -16,7 +16,7 @@ MARKERS = "os^Dv"
 
 
 def growth(measured: Mapping[str, Tensor], predicted: Mapping[str, Tensor]) -> Figure:
-    """Variance after each block on a logarithmic axis: marks for what is measured, lines for the rule.
+    """Mean square after each block on a logarithmic axis: marks for what is measured, lines for the rule.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def growth(measured: Mapping[str, Tensor], predicted: Mapping[str, Tensor]) -> F
             ax.semilogy(blocks, array(predicted[label]), lw=1.2, color=COLOURS[i])
             look: Any = {"ls": "", "ms": 4, "mfc": "none", "color": COLOURS[i]}
             ax.semilogy(blocks, array(values), MARKERS[i], label=label, **look)
-        ax.set(xlabel="block", ylabel="variance of the stream")
+        ax.set(xlabel="block", ylabel="mean square of the stream")
         ax.legend(ncols=len(measured), loc="lower left", bbox_to_anchor=(0, 1))
     return done(figure)
 

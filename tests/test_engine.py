@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from urllib.error import HTTPError
 
 import pytest
 import torch
@@ -429,3 +430,14 @@ def test_importing_the_library_imports_no_fabric():
         "assert not any(name.startswith(('lightning', 'safetensors')) for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_whatever_the_system_refuses_is_said_with_the_run(tmp_path, monkeypatch, capsys):
+    """Some errors of the system are made of more than a message."""
+
+    def refused(*arguments):
+        raise HTTPError("https://example.org", 503, "busy", None, None)
+
+    monkeypatch.setattr(session, "train", refused)
+    assert main(["train", "delay", "--folder", str(tmp_path), "--name", "run"]) == 1
+    assert f"error: {tmp_path / 'run'}: HTTP Error 503: busy" in capsys.readouterr().err

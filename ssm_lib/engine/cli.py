@@ -177,7 +177,7 @@ def _run(
         session.say(f"{stopped}; go on with: python -m ssm_lib resume {path}")
         return INTERRUPTED
     except (FloatingPointError, OSError) as error:
-        raise type(error)(f"{path}: {error}") from error
+        return _end(f"{path}: {error}", FAILED)
     if result:
         score = f"test_{result['objective']}"
         print(f"{path}: step {result['step']}, {score} {result.get(score)}")
@@ -221,7 +221,7 @@ def _session() -> Any:
     return session
 
 
-def _end(error: Exception, status: int) -> int:
+def _end(error: Exception | str, status: int) -> int:
     lines: Sequence[str] = str(error).splitlines() or [type(error).__name__]
     if os.environ.get("LOCAL_RANK", "0") == "0":  # else every process of a run would say it
         print(f"ssm_lib: error: {lines[0]}", file=sys.stderr, flush=True)

@@ -187,10 +187,8 @@ def transfer(A: Tensor, B: Tensor, C: Tensor, s: Tensor) -> Tensor:
     A, B, C = _system(A, B, C)
     dtype = torch.promote_types(torch.promote_types(A.dtype, s.dtype), torch.complex64)
     eye = torch.eye(len(B), dtype=dtype, device=A.device)
-    X = discretize.solve(
-        s.to(dtype)[:, None, None] * eye - A, B.to(dtype)[:, None]
-    )  # (F, N, 1)
-    return X[..., 0] @ C.to(dtype)
+    implicit = s.to(dtype)[:, None, None] * eye - A  # (F, N, N)
+    return discretize.solve(implicit, B.to(dtype)[:, None])[..., 0] @ C.to(dtype)
 
 
 def memory_capacity(

@@ -8,10 +8,10 @@ from torch import Tensor
 from ssm_lib import validate
 from ssm_lib.conv.blocks import compute_dtype, fast_length, negacyclic
 
-SMALL = 2**18  # padded samples in all: for fewer, blocks take longer to call than they save
-SHORT = (
-    2**16
-)  # a period: of longer ones real FFTs take twice as long as the complex ones of the blocks
+# Padded samples in all: for fewer, blocks take longer to call than they save.
+SMALL = 2**18
+# A period: of longer ones real FFTs take twice as long as the complex ones of the blocks.
+SHORT = 2**16
 
 
 def causal(u: Tensor, k: Tensor) -> Tensor:

@@ -32,8 +32,8 @@ def run(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
     ----------
     settings
         ``task`` (a key of `atomic.TASKS`), ``length``, ``batch``; ``channels``, ``modes`` of the layer;
-        ``decays``: Re Lambda starts at -1/2 of it; ``fit``: arguments of `train.fit_stream`; ``ssm_lr``: rate of
-        Lambda and W, else a quarter of that of the others.
+        ``decays``: Re Lambda starts at -1/2 of it; ``fit``: arguments of `train.fit_stream`; ``ssm_lr``, if
+        given: rate of Lambda and W.
     seed
         Of the parameters and of the samples.
 
@@ -59,12 +59,14 @@ def run(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
             prenorm=False,
         ).to(device)
         fit = settings["fit"]
-        ssm_lr = settings.get("ssm_lr", fit["lr"] / 4)
+        groups = None
+        if "ssm_lr" in settings:
+            groups = param_groups(model, fit["lr"], settings["ssm_lr"], fit["weight_decay"])
         history = train.fit_stream(
             model,
             lambda generator: task.sample(settings["batch"], length, generator),
             seed=seed,
-            groups=param_groups(model, fit["lr"], ssm_lr, fit["weight_decay"]),
+            groups=groups,
             **fit,
         )
         parameters = sum(p.numel() for p in model.parameters())

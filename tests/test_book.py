@@ -123,6 +123,11 @@ def test_no_script_of_thebe(path):
     assert "thebe_js_url" not in text
 
 
+def test_no_page_shows_how_a_bar_moved(path):
+    """A cell that trains has the tag remove-stderr: printed, tqdm's bar is a line for each of its moves."""
+    assert not re.search(r"\d+%\|", path.read_text(encoding="utf8"))
+
+
 def test_no_page_says_where_it_was_built(path):
     assert ROOT.as_posix() not in path.read_text(encoding="utf8")
 

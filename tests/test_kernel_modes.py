@@ -7,6 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ssm_lib import discretize, hippo, kernels, oracles
+from ssm_lib.kernels import products
 from ssm_lib.layers.s4d import initial_eigenvalues
 
 LENGTHS = [1, 2, 3, 777, 16384]
@@ -18,6 +19,13 @@ LEGS = {  # dense, N = 4, C = 1, dt = 0.1
     "bilinear": [0.5470521977, 0.2234393675, 0.0639939291, -0.0045994186, -0.0256215502, -0.0239291607],
     "zoh": [0.5299328699, 0.2212216587, 0.0676814342, 0.0005733328, -0.0209099753, -0.0203510241],
 }
+
+
+@pytest.fixture(params=["as it is", "products"], autouse=True)
+def both_ways(request, monkeypatch):
+    """What is small, once as the sum that is written, and once by the products that long kernels take."""
+    if request.param == "products":
+        monkeypatch.setattr(products, "SMALL", 0)
 
 
 def system(init, N=16, H=3, dtype=torch.complex128):

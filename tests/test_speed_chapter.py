@@ -15,6 +15,7 @@ from ssm_lib import S4D, S5, bench, conv, hippo, kernels, plots, records, scan
 from ssm_lib.bench import cost, estimate, formulas, report
 from ssm_lib.bench.count import count, ratios
 from ssm_lib.check import speed
+from ssm_lib.kernels import products
 from ssm_lib.layers.s4d import initial_eigenvalues
 from ssm_lib.widgets import CostModel
 from ssm_lib.widgets.cost_model import WAYS
@@ -62,7 +63,7 @@ def test_elements_views_and_integers():
 
 def test_operators_of_the_library_are_looked_into():
     log_a, w = torch.randn(2, 3) - 3 + 0j, torch.randn(2, 3) + 0j
-    assert count(lambda: kernels.vandermonde(log_a, w, 64)).float32 >= 2 * 2 * 6 * 64
+    assert count(lambda: kernels.vandermonde(log_a, w, 4096)).float32 >= 2 * 2 * 6 * 4096
 
 
 def test_a_sum_of_works():
@@ -144,8 +145,17 @@ def test_calls_of_a_scan(L):
 
 @pytest.mark.parametrize("L", [1, 2, 64, 100, 4096, 100_000])
 def test_exponentials_of_a_mode(L):
-    log_a, w = torch.randn(1, 1) - 3 + 0j, torch.ones(1, 1) + 0j
-    assert count(lambda: kernels.vandermonde(log_a, w, L)).exponentials == cost.split_exponentials(L)
+    systems = products.SMALL // L + 1  # fewer terms are added up as they are written
+    log_a, w = torch.randn(systems, 1) - 3 + 0j, torch.ones(systems, 1) + 0j
+    found = count(lambda: kernels.vandermonde(log_a, w, L)).exponentials
+    assert found == systems * cost.split_exponentials(L)
+
+
+def test_few_terms_are_added_up_as_they_are_written():
+    log_a, w, most = torch.randn(1, 2) - 3 + 0j, torch.ones(1, 2) + 0j, products.SMALL // 2
+    assert count(lambda: kernels.vandermonde(log_a, w, most)).exponentials == products.SMALL
+    found = count(lambda: kernels.vandermonde(log_a, w, most + 1)).exponentials
+    assert found == 2 * cost.split_exponentials(most + 1)
 
 
 def test_sizes_are_positive_whole_numbers():

@@ -7,7 +7,8 @@ are taken in float64, the product in the dtype of the weights.
 
 The derivative of w exp(a l) by a is l times it, so gradients are products of the same kind: autograd
 would keep, and walk through, every factor. They are operators (opaque to torch.compile), computed for
-some systems at a time, so that factors stay in the cache; they may be differentiated again.
+some systems at a time, so that factors stay in the cache; they may be differentiated again. Where a
+kernel has a few thousand terms in all, they are added up as written: the factors would take longer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ssm_lib import validate
 from ssm_lib.discretize import to_double, to_single
 from ssm_lib.operators import operator
 
+SMALL = 2**12  # terms of a sum: fewer are added up in less time than factors are made
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
@@ -48,7 +50,13 @@ def vandermonde(log_a: Tensor, w: Tensor, length: int) -> Tensor:
     Equation: eq-vandermonde (the sum of Gu et al. 2022, S4D; the split is this library's)
     """
     validate.positive_int("length", length)
-    log_a, w, shape = _by_system(log_a, _matching(log_a, w))  # (H, N), (H, M, N)
+    w = _matching(log_a, w)
+    if _is_small(log_a, w, length):
+        l = torch.arange(length, dtype=torch.float64, device=w.device)
+        table = torch.exp(to_double(log_a)[..., None] * l).to(w.dtype)  # (..., N, L)
+        K = (w[..., None] * table).sum(-2)
+        return K.real.contiguous() if K.is_complex() else K
+    log_a, w, shape = _by_system(log_a, w)  # (H, N), (H, M, N)
     K = _sums(log_a, w, length)  # `factored_sums`, some systems at a time
     return K.transpose(0, 1).reshape(*shape, length)
 
@@ -222,6 +230,13 @@ def _by_system(log_a: Tensor, x: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
     sums = math.prod(shape) // len(log_a)
     x = x.expand(*shape, -1).reshape(sums, len(log_a), x.shape[-1])
     return log_a, x.transpose(0, 1), shape
+
+
+def _is_small(log_a: Tensor, w: Tensor, length: int) -> bool:
+    """Whether the sum as it is written is faster; compiled, it would be another graph for small lengths."""
+    systems = validate.broadcast_shapes(log_a.shape[:-1], w.shape[:-1]).numel()
+    small = systems * w.shape[-1] * length <= SMALL
+    return small and not torch.compiler.is_compiling()
 
 
 def _matching(log_a: Tensor, w: Tensor) -> Tensor:

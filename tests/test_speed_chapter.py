@@ -102,7 +102,7 @@ def test_kernels_do_what_the_model_counts(B, H, N, L):
     P = P[:, None].to(torch.complex64).expand(-1, H, -1)
     found = count(lambda: kernels.dplr(A, P, B_in, *system[2:], L))
     close(found, cost.krylov_kernel(H, N, L), "float32")
-    assert 1 <= found.float64 / cost.krylov_kernel(H, N, L).float64 < 1.4
+    assert 0.99 < found.float64 / cost.krylov_kernel(H, N, L).float64 < 1.4
     found, model = count(lambda: formulas.s4_kernel(A, P, B_in, *system[2:], L)), cost.cauchy_kernel(H, N, L)
     close(found, model, "fft", tolerance=0.2)
     close(found, model, "passes", tolerance=0.35)

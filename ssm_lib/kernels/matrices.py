@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ssm_lib import discretize, validate
+from ssm_lib import validate
 from ssm_lib.discretize import to_double
 
 
@@ -168,13 +168,38 @@ def dplr(
     validate.one_of("algorithm", algorithm, ("krylov", "cauchy"))
     wide = any(x.dtype in (torch.float64, torch.complex128) for x in (A, P, B, C))
     A, P, B, C = (to_double(x) for x in (A, P, B, C))
-    system = real_form(A, P, B, C, P if Q is None else to_double(Q))
-    A_bar, B_bar = discretize.dense(system.A, system.B, dt, "bilinear")
+    Q = P if Q is None else to_double(Q)
+    _check_shapes(A, P, B, C, Q)
+    A_bar, B_bar = _bilinear(A, P, B, Q, dt)
+    C = 2 * _pairs(C.conj())  # y = 2 Re(C x)
     if algorithm == "cauchy":
-        K = cauchy_kernel(A, P, B, P if Q is None else Q, A_bar, system.C, dt, length)
+        K = cauchy_kernel(A, P, B, Q, A_bar, C, dt, length)
     else:
-        K = krylov(A_bar, B_bar, system.C, length, torch.float64 if wide else torch.float32)
+        K = krylov(A_bar, B_bar, C, length, torch.float64 if wide else torch.float32)
     return K if wide else K.float()
+
+
+def _bilinear(
+    A: Tensor, P: Tensor, B: Tensor, Q: Tensor, dt: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The real form by the bilinear rule, (H, N, N) and (H, N), with no N x N matrix to invert.
+
+    I - dt/2 A is diagonal plus low-rank, and by Woodbury's identity so is its inverse: R - R P s, with
+    R the inverse of the diagonal part.
+
+    Source: Gu et al. 2022, S4, App. C.2.
+    """
+    half = dt.double()[:, None] / 2  # (H, 1)
+    R = 1 / (1 - half * A)  # (H, N/2)
+    RP, QR = _pairs(R * P), _pairs(R.conj() * Q)  # (r, H, N)
+    capacity = half[..., None] * 2 * torch.einsum("rhn,shn->hrs", _pairs(Q), RP)
+    eye = torch.eye(len(P), dtype=half.dtype, device=A.device)
+    s = torch.linalg.solve(eye + capacity, 2 * half[..., None] * QR.transpose(0, 1))
+    RP = RP.permute(1, 2, 0)  # (H, N, r), and s (H, r, N)
+    with torch.autocast(A.device.type, enabled=False):
+        A_bar = torch.baddbmm(_matrix((1 + half * A) * R), RP, s, alpha=-2)
+        B_bar = _pairs(R * B) - (RP @ (s @ _pairs(B)[..., None]))[..., 0]
+    return A_bar, 2 * half * B_bar
 
 
 class RealSystem(NamedTuple):
@@ -204,18 +229,29 @@ def real_form(A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor) -> RealSyst
 
     Equation: eq-dplr
     """
-    if not (
-        A.ndim == 2 and A.shape == B.shape == C.shape == P.shape[1:] == Q.shape[1:]
-    ) or len(P) != len(Q):
+    _check_shapes(A, P, B, C, Q)
+    p, q = _pairs(P), _pairs(Q)  # (r, H, N)
+    dense = _matrix(A) - 2 * torch.einsum("rhm,rhn->hmn", p, q)
+    return RealSystem(dense, _pairs(B), 2 * _pairs(C.conj()))
+
+
+def _check_shapes(A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor) -> None:
+    alike = A.ndim == 2 and A.shape == B.shape == C.shape == P.shape[1:] == Q.shape[1:]
+    if not alike or len(P) != len(Q):
         shapes = [tuple(x.shape) for x in (A, B, C, P, Q)]
         raise ValueError(f"expected A, B, C (H, N/2) and P, Q (r, H, N/2), got {shapes}")
-    top = torch.cat([torch.diag_embed(A.real), torch.diag_embed(-A.imag)], dim=-1)
-    bottom = torch.cat([torch.diag_embed(A.imag), torch.diag_embed(A.real)], dim=-1)
-    p, q = (torch.cat([x.real, x.imag], dim=-1) for x in (P, Q))  # (r, H, N)
-    dense = torch.cat([top, bottom], dim=-2) - 2 * torch.einsum("rhm,rhn->hmn", p, q)
-    return RealSystem(
-        dense, torch.cat([B.real, B.imag], dim=-1), 2 * torch.cat([C.real, -C.imag], dim=-1)
-    )
+
+
+def _pairs(x: Tensor) -> Tensor:
+    """[Re x, Im x], (..., N/2) -> (..., N)."""
+    return torch.cat([x.real, x.imag], dim=-1)
+
+
+def _matrix(a: Tensor) -> Tensor:
+    """The matrix that multiplies [Re x, Im x] by a, mode by mode: (H, N/2) -> (H, N, N)."""
+    blocks = torch.diag_embed(torch.stack([a.real, -a.imag, a.imag, a.real], dim=1))
+    blocks = blocks.unflatten(1, (2, 2)).transpose(2, 3)  # (H, 2, N/2, 2, N/2)
+    return blocks.flatten(3, 4).flatten(1, 2)
 
 
 def cauchy_kernel(

@@ -25,12 +25,6 @@ PACKAGES = [
         "es5/output/chtml/fonts/woff-v2/*.woff": "mathjax/output/chtml/fonts/woff-v2",
         "LICENSE": "mathjax",
     }),
-    ("requirejs", "2.3.8", PAGES, {"require.js": "."}),
-    ("@jupyter-widgets/html-manager", "1.0.15", PAGES, {
-        # where its own script looks for its fonts, from RequireJS's baseUrl
-        "dist/embed-amd.js": "widgets/@jupyter-widgets/html-manager/dist",
-        "dist/*.woff2": "widgets/@jupyter-widgets/html-manager/dist",
-    }),
     ("axe-core", "4.14.1", TESTS, {"axe.min.js": ".", "LICENSE": "axe-core"}),
 ]  # fmt: skip
 
@@ -56,19 +50,6 @@ def fetch(package: str, version: str, target: Path, wanted: dict[str, str]) -> t
         return json.loads((unpacked / "package.json").read_text())["license"], names
 
 
-def anywidget() -> tuple[str, str]:
-    """Copy the script that the installed anywidget ships; return its version."""
-    import importlib.metadata
-    import importlib.util
-
-    spec = importlib.util.find_spec("anywidget")
-    assert spec is not None
-    assert spec.origin is not None
-    (PAGES / "widgets").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(spec.origin).parent / "nbextension" / "index.js", PAGES / "widgets" / "anywidget.js")
-    return importlib.metadata.version("anywidget"), "widgets/anywidget.js"
-
-
 def main() -> int:
     if not shutil.which("npm"):
         return fail("make vendor needs npm (Debian, Ubuntu: apt install npm).")
@@ -81,14 +62,11 @@ def main() -> int:
                 ["fonts (woff)"] if any("woff" in n for n in names) else []
             )
             rows.append(f"| {package} | {version} | {licence} | {', '.join(shown)} |")
-    version, name = anywidget()
-    rows.append(f"| anywidget | {version} (from the Python package) | MIT | {name} |")
     (PAGES / "README.md").write_text(
         "# Vendored scripts\n\n"
-        "Unchanged files of other projects, kept here so that math and widgets work with no network.\n"
+        "Unchanged files of other projects, kept here so that math works with no network.\n"
         "`make vendor` (tools/vendor.py) fetches them again; the versions are named there.\n\n"
-        "| package | version | licence | files |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        "`widgets-config.js` is ours: it tells RequireJS to look for widget modules in `widgets/`.\n"
+        "| package | version | licence | files |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
     return 0
 

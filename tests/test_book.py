@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import json
 import re
 import zlib
 from html.parser import HTMLParser
@@ -121,6 +122,16 @@ def test_no_script_of_thebe(path):
     text = path.read_text(encoding="utf8").lower()
     assert "sphinx-thebe.js" not in text
     assert "thebe_js_url" not in text
+
+
+def test_a_page_carries_the_widgets_that_it_shows(path):
+    """A cell may make many models; one is 30 kB."""
+    text = path.read_text(encoding="utf8")
+    held = re.findall(
+        r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', text, re.S
+    )
+    shown = {json.loads(view)["model_id"] for view in sphinx_book.VIEW.findall(text)}
+    assert {name for state in held for name in json.loads(state)["state"]} == shown
 
 
 def test_no_page_shows_how_a_bar_moved(path):

@@ -1,10 +1,13 @@
 """Sphinx extension of this book: nothing from the network, docstrings that link to their equations."""
 
+import json
 import re
 from pydoc import locate
 
 from docutils import nodes
 
+STATE = "application/vnd.jupyter.widget-state+json"
+VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL)
 LABEL = re.compile(r"\b(eq-[\w-]+)")
 
 
@@ -31,6 +34,19 @@ def drop_thebe_scripts(app, pagename, templatename, context, doctree):
         if "sphinx-thebe" not in str(getattr(script, "filename", script) or "")
         and "thebe" not in str(getattr(script, "attributes", {}).get("body", "")).lower()
     ]
+
+
+def keep_shown_widgets(app, pagename, templatename, context, doctree):
+    """A page carries the models of the widgets that it shows, not of each that a cell has made: 0.6 MB in chapter 8."""
+    for script in context.get("script_files", []):
+        attributes = getattr(script, "attributes", {})
+        if attributes.get("type") == STATE:
+            held = json.loads(attributes["body"])
+            shown = {json.loads(view)["model_id"] for view in VIEW.findall(context["body"])}
+            held["state"] = {name: model for name, model in held["state"].items() if name in shown}
+            attributes["body"] = json.dumps(held).replace(
+                "</", "<\\/"
+            )  # else the first </ would end the script
 
 
 def drop_thebe_nodes(app, doctree, docname):
@@ -79,6 +95,7 @@ def resolve_reexport(app, env, node, contnode):
 def setup(app):
     app.connect("config-inited", choose_buttons, priority=100)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
+    app.connect("html-page-context", keep_shown_widgets, priority=900)
     app.connect("doctree-resolved", drop_thebe_nodes, priority=900)
     app.connect("missing-reference", resolve_reexport)
     app.connect("autodoc-process-docstring", link_equations, priority=400)

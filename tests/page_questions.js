@@ -60,6 +60,13 @@ window.ask = (() => {
   const unset = () => [...[...document.querySelectorAll(".math")].filter((e) => !e.querySelector("mjx-container")),
     ...document.querySelectorAll("mjx-merror")].map((e) => `not set: ${words(e)}`);
 
+  // ---- links: what the address names is in view
+  function missed() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const {top, bottom} = (target ?? document.body).getBoundingClientRect();
+    return location.hash && !(target && top < innerHeight && bottom > 0) ? [`not in view: ${location.hash} from ${top} to ${bottom}`] : [];
+  }
+
   // ---- keyboard: what has a place in the order of Tab, one of each kind where there are many alike
   const stops = () => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")]
     .filter((e) => e.tabIndex >= 0 && !e.disabled && visible(e) && !e.closest("dialog:not([open])"));
@@ -107,5 +114,5 @@ window.ask = (() => {
   }
   // ---- what fades or slides is at its end at once
   const still = () => document.getAnimations().filter((a) => a.effect?.getComputedTiming().endTime < Infinity).forEach((a) => a.finish());
-  return {still, faint, unlitFigures, unset, unfocused, wider, unprintable};
+  return {still, faint, unlitFigures, unset, missed, unfocused, wider, unprintable};
 })();

@@ -89,7 +89,7 @@ def visit(chromium, address):
         if not (request.failure == "net::ERR_ABORTED" and request.url.endswith("/favicon.svg")):
             trouble.append(f"failed: {request.url}: {request.failure}")
 
-    def open_page(name, base=address, width=1280):
+    def open_page(name, base=address, width=1280, anchor="", until=browser.stand):
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": 900})
         page.on("request", asked)
@@ -97,8 +97,8 @@ def visit(chromium, address):
         page.on("pageerror", lambda error: trouble.append(f"thrown: {error}"))
         page.on("requestfailed", failed)
         page.on("response", lambda r: trouble.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
-        page.goto(f"{base}/{name}.html", wait_until="load")
-        browser.stand(page)
+        page.goto(f"{base}/{name}.html#{anchor}", wait_until="load")
+        until(page)
         return page
 
     yield open_page
@@ -160,11 +160,19 @@ def unmoved(page, move) -> list[str]:
     return found
 
 
+def anchors(name: str) -> list[str]:
+    """Where links to a page's equations lead, or else those to its sections."""
+    text = (HTML / f"{name}.html").read_text("utf8")
+    return re.findall(r'id="(equation-[^"]+)"', text) or re.findall(r'<section[^>]* id="([^"]+)"', text)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page(visit, name):
-    """On a phone, by mouse; light, by keyboard, by the numbers of its widgets; in dark mode; on paper."""
-    page, found = visit(name, width=PHONE), {}
+    """On a phone, by a link to its middle, by mouse; light, by keyboard, by its widgets' numbers; dark; on paper."""
+    deep = anchors(name)
+    page, found = visit(name, width=PHONE, anchor=deep[len(deep) // 2] if deep else ""), {}
     with photographed(page, name):
+        found["link"] = page.evaluate("ask.missed()")
         found["phone"] = page.evaluate("ask.wider()")
         found["widgets by mouse"] = unmoved(page, by_mouse)
         page.mouse.move(0, 0)
@@ -199,6 +207,44 @@ def test_contrast_is_measured_as_axe_does(visit):
     ours = page.evaluate("ask.faint()")
     assert {shade.split("> ")[1] for shade in ours} == by_axe
     assert 5 < len(by_axe) < 25
+
+
+@pytest.fixture
+def restless(chromium):
+    """A page that never waits for its reader: only what it must do at once is done."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.add_init_script(QUESTIONS + "window.requestIdleCallback = () => {};")
+    yield page
+    page.close()
+
+
+def test_what_is_in_view_comes_first(restless, address):
+    """Where a link leads, the formula is set while most of the page is yet to come."""
+    equation = anchors("notebooks/06_s4")[-1]
+    restless.goto(f"{address}/notebooks/06_s4.html#{equation}", wait_until="load")
+    browser.answer(restless)
+    assert not restless.evaluate("ask.missed()")
+    assert restless.locator(f"#{equation} mjx-container").count()
+    assert len(restless.evaluate("ask.unset()")) > 100
+
+
+def test_what_is_printed_early_is_whole(restless, address):
+    restless.goto(f"{address}/{TOUR}.html", wait_until="load")
+    browser.answer(restless)
+    assert restless.evaluate("ask.unset()")
+    restless.evaluate("dispatchEvent(new Event('beforeprint'))")
+    browser.stand(restless)
+    assert not restless.evaluate("ask.unset()")
+
+
+def test_a_link_followed_early_leads_there(visit):
+    """It is pressed while the formulas on the way, which change their height as they are set, are yet to come."""
+    page = visit("notebooks/03_hippo", width=PHONE, until=browser.answer)
+    equation = anchors("notebooks/03_hippo")[-1]
+    page.evaluate("name => { location.hash = name; }", equation)
+    browser.stand(page)
+    page.wait_for_timeout(1000)  # one that glides is still on its way
+    assert not page.evaluate("ask.missed()")
 
 
 def test_listings_fit_a_phone(visit, address):

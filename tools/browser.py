@@ -19,7 +19,16 @@ BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 ABSENT = "There is no Chromium or Chrome: apt install chromium, or name it with CHROMIUM=/path/to/browser."
-VIEW = "application/vnd.jupyter.widget-view+json"
+VIEW = "script[type='application/vnd.jupyter.widget-view+json']"
+LACKING = f"""(asked) => [[".math", "mjx-container"], ["div:has(> {VIEW})", ".ssm-widget"]].flatMap(
+  ([place, thing]) => [...document.querySelectorAll(place)].filter((e) => asked(e) && !e.querySelector(thing)))"""
+IN_VIEW = """(e) => {
+  const {width, top, bottom} = e.getBoundingClientRect();
+  return width > 0 && bottom >= 0 && top <= innerHeight;
+}"""
+ANSWERS = f"document.fonts.status === 'loaded' && ({LACKING})({IN_VIEW}).length === 0"
+STANDS = f"""({LACKING})(() => true).length === 0
+  && document.querySelectorAll(".ssm-widget").length === document.querySelectorAll("{VIEW}").length"""
 
 
 def find() -> str | None:
@@ -70,9 +79,11 @@ def launched(path: str):
         browser.close()
 
 
+def answer(page) -> None:
+    """Wait until what is in view can be read and operated: formulas set, their fonts here, widgets standing."""
+    page.wait_for_function(ANSWERS)
+
+
 def stand(page) -> None:
-    """Wait until the page's widgets stand and its formulas are set."""
-    if views := page.locator(f"script[type='{VIEW}']").count():
-        page.wait_for_function(f"document.querySelectorAll('.ssm-widget').length === {views}")
-    if page.locator(".math").count():
-        page.evaluate("MathJax.startup.promise.then(() => null)")
+    """Wait until all of the page stands, in view or not: it sets itself, a few formulas at a time (book.js)."""
+    page.wait_for_function(STANDS)

@@ -1,7 +1,8 @@
 """`make pages`: what each page of the built book weighs, and when it answers, also in `_build/pages.json`.
 
-A page weighs what it loads beyond `_static`, which all share. It answers once its widgets stand, its formulas are
-set and a press of the search button has opened the search. With ARGS=--shots it is photographed, too.
+A page weighs what it loads beyond `_static`, which all share. It answers once the formulas in view are set, the widgets
+in view stand, and a press of the search button has opened the search; it is whole once that holds of all its formulas
+and widgets. With ARGS=--shots it is photographed, too.
 """
 
 import json
@@ -15,19 +16,21 @@ SHOTS = browser.ROOT / "_build" / "screenshots"
 SIZES = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "light")}
 
 
-def visit(chromium, address: str, name: str) -> tuple[int, float]:
-    """The bytes that a page loads for itself, and the seconds until it answers, with nothing kept from other pages."""
+def visit(chromium, address: str, name: str) -> tuple[int, float, float]:
+    """The bytes that a page loads for itself; the seconds until it answers and until it is whole, nothing kept."""
     page, sizes = chromium.new_page(viewport={"width": 1280, "height": 900}), {}
     page.on("response", lambda r: sizes.update({r.url: int(r.headers.get("content-length", 0))}))
     start = time.monotonic()
     page.goto(f"{address}/{name}.html", wait_until="load")
-    browser.stand(page)
+    browser.answer(page)
     if name != "search":  # which has its field in the page
         page.locator("button.search-button__button:visible").first.click()
         page.wait_for_selector("#pst-search-dialog[open]")
-    seconds = time.monotonic() - start
+    answers = time.monotonic() - start
+    browser.stand(page)
+    whole = time.monotonic() - start
     page.close()
-    return sum(size for url, size in sizes.items() if "/_static/" not in url), seconds
+    return sum(size for url, size in sizes.items() if "/_static/" not in url), answers, whole
 
 
 def photograph(chromium, address: str, name: str) -> None:
@@ -51,11 +54,15 @@ def main(words: list[str]) -> int:
     names = [name for name in browser.pages() if not words or any(word in name for word in words)]
     table = {}
     with browser.served() as address, browser.launched(path) as chromium:
-        print(f"{'page':34s} {'MB':>6s} {'seconds':>8s}")
+        print(f"{'page':34s} {'MB':>6s} {'answers':>9s} {'whole':>9s}")
         for name in names:
-            own, seconds = visit(chromium, address, name)
-            table[name] = {"megabytes": round(own / 1e6, 2), "seconds": round(seconds, 2)}
-            print(f"{name:34s} {own / 1e6:6.2f} {seconds:8.2f}", flush=True)
+            own, answers, whole = visit(chromium, address, name)
+            table[name] = {
+                "megabytes": round(own / 1e6, 2),
+                "seconds": round(answers, 2),
+                "seconds_whole": round(whole, 2),
+            }
+            print(f"{name:34s} {own / 1e6:6.2f} {answers:7.2f} s {whole:7.2f} s", flush=True)
             if shots:
                 SHOTS.mkdir(exist_ok=True)
                 photograph(chromium, address, name)

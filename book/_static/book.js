@@ -31,6 +31,46 @@ function reachScrollers() {
 addEventListener("load", reachScrollers);
 addEventListener("resize", reachScrollers);
 
+// A chapter has hundreds of formulas. Those in view are set at once, so that the page answers; the others a few at a
+// time while it waits for its reader, the nearest first, or all at once for paper.
+const AT_A_TIME = 10;
+const later = window.requestIdleCallback ?? ((call) => setTimeout(call, 50)); // Safari has none
+let left = []; // formulas that are not set
+function away(formula) {
+  const { top, bottom, width } = formula.getBoundingClientRect();
+  return width ? Math.max(0, -bottom, top - innerHeight) : 1e6; // what is folded away comes last
+}
+async function set(formulas) {
+  const chosen = new Set(formulas);
+  left = left.filter((formula) => !chosen.has(formula));
+  await MathJax.typesetPromise(formulas);
+  reachScrollers();
+}
+async function setSeen() {
+  const seen = left.filter((formula) => away(formula) === 0);
+  if (!seen.length) return;
+  await set(seen);
+  await setSeen(); // they are lower than their source was: more has come into view
+}
+async function setOthers() {
+  const gaps = new Map(left.map((formula) => [formula, away(formula)]));
+  await set(left.toSorted((a, b) => gaps.get(a) - gaps.get(b)).slice(0, AT_A_TIME));
+  if (left.length) later(setOthers, { timeout: 1000 });
+  else document.documentElement.style.scrollBehavior = "";
+}
+document.addEventListener("DOMContentLoaded", async () => {
+  left = [...document.querySelectorAll(".math")];
+  if (!left.length) return;
+  document.documentElement.style.scrollBehavior = "auto"; // a link's way changes while one glides along it: leap
+  await MathJax.startup.promise;
+  await setSeen();
+  addEventListener("scroll", setSeen, { passive: true });
+  later(setOthers, { timeout: 1000 });
+});
+addEventListener("beforeprint", () => {
+  if (left.length) MathJax.typeset(left.splice(0));
+});
+
 // Paper is white: a page that is dark on the screen is printed light.
 let shown = null;
 addEventListener("beforeprint", () => {

@@ -1,3 +1,8 @@
+// The theme finds out at its end what "auto" is, and styles the page a second time. Said here, it is styled once.
+if (document.documentElement.dataset.mode === "auto") {
+  document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
 // From disk a browser may not fetch other pages, so search lists its hits without their summaries.
 if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import widget_tools
 
 from tools import browser
 
@@ -73,6 +74,13 @@ def reference():
     """Numbers computed with the original implementations: {key: tensor}."""
     with np.load(Path(__file__).parent / "reference" / "original_implementations.npz") as numbers:
         return {key: torch.from_numpy(numbers[key]) for key in numbers.files}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_browser():
+    """The tests of a file share a browser, each with a page of its own."""
+    yield
+    widget_tools.close()
 
 
 # Else torch warns once a process, and which test fails depends on which ran first.

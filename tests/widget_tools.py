@@ -1,11 +1,12 @@
 """For the tests of widgets: their numbers, run by node, and their controls, moved in a browser."""
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,25 +75,41 @@ START = """async (given) => {
 }"""
 
 
+_running = ExitStack()  # the browser of the module whose tests run
+
+
+@functools.cache
+def _chromium():
+    path = find()
+    if not path:
+        pytest.fail(f"REQUIRE_BROWSER=1. {ABSENT}")
+    from playwright.sync_api import sync_playwright
+
+    playwright = _running.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(executable_path=path)
+    _running.callback(browser.close)
+    return browser
+
+
+def close():
+    """End the browser that the pages of a module share: Playwright allows one at a time in a process."""
+    _chromium.cache_clear()
+    _running.close()
+
+
 @contextmanager
 def on_page(*widgets, width=340, **options):
     """A page with these widgets and no Python behind them; nothing may be thrown there.
 
     `window.widgets` holds each one's `model`, `el` and `dispose`; `model.saved` is what Python would have got.
     """
-    path = find()
-    if not path:
-        pytest.fail(f"REQUIRE_BROWSER=1. {ABSENT}")
-    from playwright.sync_api import sync_playwright
-
     given = [
         {"esm": w._esm, "css": w._css, "state": {name: getattr(w, name) for name in w.settings}}
         for w in widgets
     ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
-        page = browser.new_page(viewport={"width": width, "height": 800}, **options)
-        errors = []
+    errors = []
+    with _chromium().new_context(viewport={"width": width, "height": 800}, **options) as context:
+        page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.set_content(
@@ -101,7 +118,6 @@ def on_page(*widgets, width=340, **options):
         )
         page.evaluate(START, given)
         yield page
-        browser.close()
     assert not errors
 
 

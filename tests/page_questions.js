@@ -60,8 +60,9 @@ window.ask = (() => {
   const unset = () => [...[...document.querySelectorAll(".math")].filter((e) => !e.querySelector("mjx-container")),
     ...document.querySelectorAll("mjx-merror")].map((e) => `not set: ${words(e)}`);
 
-  // ---- links: what the address names is in view
-  function missed() {
+  // ---- links: what the address names is in view, once the page has glided there
+  async function missed() {
+    for (let at = NaN; at !== scrollY; await new Promise((done) => setTimeout(done, 200))) at = scrollY;
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const {top, bottom} = (target ?? document.body).getBoundingClientRect();
     return location.hash && !(target && top < innerHeight && bottom > 0) ? [`not in view: ${location.hash} from ${top} to ${bottom}`] : [];

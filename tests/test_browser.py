@@ -243,7 +243,6 @@ def test_a_link_followed_early_leads_there(visit):
     equation = anchors("notebooks/03_hippo")[-1]
     page.evaluate("name => { location.hash = name; }", equation)
     browser.stand(page)
-    page.wait_for_timeout(1000)  # one that glides is still on its way
     assert not page.evaluate("ask.missed()")
 
 

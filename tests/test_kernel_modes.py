@@ -144,6 +144,18 @@ def test_gradients_may_be_differentiated_again(complex_modes, shape):
         assert check(kernels.vandermonde_transpose, (log_a, u))
 
 
+def test_gradients_can_be_viewed_as_real():
+    """As an optimizer does with complex ones; PyTorch refuses it of a tensor that is conjugate lazily."""
+    log_a, w = ((torch.randn(2, 3, dtype=torch.complex128) - 1).requires_grad_() for _ in range(2))
+    for K in (
+        kernels.vandermonde(log_a, w, 30),
+        kernels.dplr(log_a, w[None], w, w, torch.tensor([0.1, 0.2]), 30),
+        kernels.dlr(log_a[0], w, 30),
+    ):
+        for gradient in torch.autograd.grad(K.sum(), (log_a, w)):
+            assert torch.view_as_real(gradient).abs().sum() > 0
+
+
 @pytest.mark.parametrize(("L", "N"), [(777, 16), (16384, 8)])
 def test_gradients_in_single_precision(L, N):
     A, B, C, dt = (x.to(torch.complex64) if x.is_complex() else x.float() for x in system("legs", N))

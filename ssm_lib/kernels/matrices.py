@@ -171,7 +171,7 @@ def dplr(
     Q = P if Q is None else to_double(Q)
     _check_shapes(A, P, B, C, Q)
     A_bar, B_bar = _bilinear(A, P, B, Q, dt)
-    C = 2 * _pairs(C.conj())  # y = 2 Re(C x)
+    C = 2 * torch.cat([C.real, -C.imag], dim=-1)  # y = 2 Re(C x)
     if algorithm == "cauchy":
         K = cauchy_kernel(A, P, B, Q, A_bar, C, dt, length)
     else:
@@ -232,7 +232,7 @@ def real_form(A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor) -> RealSyst
     _check_shapes(A, P, B, C, Q)
     p, q = _pairs(P), _pairs(Q)  # (r, H, N)
     dense = _matrix(A) - 2 * torch.einsum("rhm,rhn->hmn", p, q)
-    return RealSystem(dense, _pairs(B), 2 * _pairs(C.conj()))
+    return RealSystem(dense, _pairs(B), 2 * torch.cat([C.real, -C.imag], dim=-1))
 
 
 def _check_shapes(A: Tensor, P: Tensor, B: Tensor, C: Tensor, Q: Tensor) -> None:

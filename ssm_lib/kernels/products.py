@@ -191,7 +191,9 @@ def _keep(ctx: Any, inputs: tuple, output: object) -> None:
 def _backward_of_sums(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
     log_a, w = ctx.saved_tensors
     plain, times_l = _moments(log_a, grad, 2)  # (H, M, N)
-    return (w * times_l).sum(1).conj().to(log_a.dtype), plain.conj(), None
+    # Not lazily conjugate: an optimizer views gradients as real numbers.
+    by_a = (w * times_l).sum(1).conj_physical()
+    return by_a.to(log_a.dtype), plain.conj_physical(), None
 
 
 def _backward_of_moments(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:

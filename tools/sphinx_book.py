@@ -44,9 +44,8 @@ def keep_shown_widgets(app, pagename, templatename, context, doctree):
             held = json.loads(attributes["body"])
             shown = {json.loads(view)["model_id"] for view in VIEW.findall(context["body"])}
             held["state"] = {name: model for name, model in held["state"].items() if name in shown}
-            attributes["body"] = json.dumps(held).replace(
-                "</", "<\\/"
-            )  # else the first </ would end the script
+            body = json.dumps(held)
+            attributes["body"] = body.replace("</", "<\\/")  # else the first </ would end the script
 
 
 def drop_thebe_nodes(app, doctree, docname):

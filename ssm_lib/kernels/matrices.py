@@ -189,17 +189,17 @@ def _bilinear(
 
     Source: Gu et al. 2022, S4, App. C.2.
     """
-    half = dt.double()[:, None] / 2  # (H, 1)
-    R = 1 / (1 - half * A)  # (H, N/2)
+    dt = dt.double()[:, None]  # (H, 1)
+    R = 1 / (1 - dt / 2 * A)  # (H, N/2)
     RP, QR = _pairs(R * P), _pairs(R.conj() * Q)  # (r, H, N)
-    capacity = half[..., None] * 2 * torch.einsum("rhn,shn->hrs", _pairs(Q), RP)
-    eye = torch.eye(len(P), dtype=half.dtype, device=A.device)
-    s = torch.linalg.solve(eye + capacity, 2 * half[..., None] * QR.transpose(0, 1))
+    capacity = dt[..., None] * torch.einsum("rhn,shn->hrs", _pairs(Q), RP)
+    eye = torch.eye(len(P), dtype=dt.dtype, device=A.device)
+    s = torch.linalg.solve(eye + capacity, dt[..., None] * QR.transpose(0, 1))
     RP = RP.permute(1, 2, 0)  # (H, N, r), and s (H, r, N)
     with torch.autocast(A.device.type, enabled=False):
-        A_bar = torch.baddbmm(_matrix((1 + half * A) * R), RP, s, alpha=-2)
+        A_bar = torch.baddbmm(_matrix((1 + dt / 2 * A) * R), RP, s, alpha=-2)
         B_bar = _pairs(R * B) - (RP @ (s @ _pairs(B)[..., None]))[..., 0]
-    return A_bar, 2 * half * B_bar
+    return A_bar, dt * B_bar
 
 
 class RealSystem(NamedTuple):
